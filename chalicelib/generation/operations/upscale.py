@@ -1,0 +1,20 @@
+"""Upscale: the same photo with more pixels."""
+
+from typing import Annotated, Literal
+
+from pydantic import Field
+
+from chalicelib.generation.operations.contract import Operation, Parameters
+
+
+class UpscaleParameters(Parameters):
+    scale: Annotated[Literal[2], Field(description="How many times as wide and as high; 2 is what there is.")] = 2
+
+
+OPERATION = Operation(
+    name="upscale",
+    summary="Makes a photo larger and keeps its edges sharp.",
+    parameters=UpscaleParameters,
+    needs_photo=True,
+    reference_parameter=None,
+)

@@ -1,0 +1,215 @@
+"""Generations and their results over HTTP."""
+
+import re
+
+from pydantic import AwareDatetime, Field, JsonValue
+
+from chalicelib.credits.caps import KeyCapReached
+from chalicelib.edge.confirm import Confirm, ConfirmQuery, confirmed
+from chalicelib.edge.http import Answer, Call, Content, Door
+from chalicelib.edge.paging import after_id, page
+from chalicelib.generation.generation import MAX_SEED, Asset, Generation, Order, Status
+from chalicelib.generation.views import AssetView, GenerationView
+from chalicelib.kernel.errors import (
+    ConcurrencyLimited,
+    ConfirmationRequired,
+    Conflict,
+    Gone,
+    IdempotencyKeyMissing,
+    IdempotencyKeyReused,
+    InsufficientAssets,
+    MaxAssetsExceeded,
+    UnsupportedParameter,
+)
+from chalicelib.kernel.money import MAX_ASSETS
+from chalicelib.kernel.principal import Scope
+from chalicelib.kernel.shapes import Body, Page, PageQuery
+from chalicelib.providers.capability import MAX_OUTPUTS
+from chalicelib.uploads.upload import UploadNotReady
+from chalicelib.wiring import services
+
+door = Door("generation")
+
+#: API Gateway answers for us after 29 seconds, so a request waits no longer than this.
+MAX_WAIT_SECONDS = 25
+_WAIT = re.compile(r"(?:^|,)\s*wait=(\d{1,3})\s*(?:,|;|$)")
+
+
+class CreateGeneration(Body):
+    model: str = Field(max_length=100, examples=["local/style-1"])
+    operation: str = Field(max_length=60, examples=["stylize"])
+    upload_id: str | None = Field(None, max_length=64, description="a ready upload")
+    prompt: str | None = Field(None, max_length=4000)
+    parameters: dict[str, JsonValue] = Field(default_factory=dict, description="of the operation: see `GET /v1/models`")
+    n: int = Field(1, ge=1, le=MAX_OUTPUTS, description="how many results")
+    seed: int | None = Field(None, ge=0, le=MAX_SEED, description="drawn, and answered, if left out")
+    max_assets: int | None = Field(None, ge=0, le=MAX_ASSETS, description="refuse rather than cost more")
+
+
+class ListGenerations(PageQuery):
+    status: Status | None = None
+    created_after: AwareDatetime | None = None
+
+
+class GenerationPage(Page[GenerationView]):
+    pass
+
+
+@door.route(
+    "POST",
+    "/v1/generations",
+    summary="Generate",
+    scope=Scope.GENERATIONS,
+    body=CreateGeneration,
+    status=202,
+    answer=GenerationView,
+    idempotent=True,
+    problems=(
+        Conflict,
+        ConcurrencyLimited,
+        Gone,
+        IdempotencyKeyMissing,
+        IdempotencyKeyReused,
+        InsufficientAssets,
+        KeyCapReached,
+        MaxAssetsExceeded,
+        UnsupportedParameter,
+        UploadNotReady,
+    ),
+)
+def create_generation(call: Call[CreateGeneration, None]) -> Answer:
+    """Takes a hold on the balance and queues the work. What fails is not charged.
+
+    With `Prefer: wait=n` (n ≤ 25 seconds) the answer is 200 with the finished generation if it is done by then.
+    """
+    order = Order(**call.body.model_dump())
+    made = services().generations.order(call.principal, order, call.idempotency_key, call.request_id)
+    headers = {"Location": f"/v1/generations/{made.generation_id}", "Content-Type": "application/json"}
+    if made.replayed:
+        headers["Idempotency-Replayed"] = "true"
+    seconds = _wait(call.headers.get("prefer", ""))
+    if seconds:
+        headers["Preference-Applied"] = f"wait={seconds}"
+        done = services().generations.wait(call.principal.account_id, made.generation_id, seconds)
+        if done.finished_at is not None:
+            return Answer(GenerationView.of(done), status=200, headers=headers)
+    return Answer(made.answer, headers=headers)
+
+
+@door.route(
+    "GET",
+    "/v1/generations",
+    summary="All generations",
+    scope=Scope.GENERATIONS,
+    query=ListGenerations,
+    answer=GenerationPage,
+)
+def list_generations(call: Call[None, ListGenerations]) -> Page[GenerationView]:
+    """Newest first; deleted and expired ones are left out."""
+    found = services().generations.newest(
+        call.principal.account_id,
+        before=after_id("gen", call.query.after),
+        limit=call.query.limit + 1,
+        status=call.query.status,
+        since=call.query.created_after,
+    )
+    return page([GenerationView.of(made) for made in found], [made.id for made in found], call.query.limit)
+
+
+@door.route(
+    "GET",
+    "/v1/generations/{generation_id}",
+    summary="One generation",
+    scope=Scope.GENERATIONS,
+    answer=GenerationView,
+    problems=(Gone,),
+)
+def get_generation(call: Call[None, None]) -> GenerationView:
+    """Its status, results and charge."""
+    return GenerationView.of(services().generations.get(call.principal.account_id, call.path["generation_id"]))
+
+
+@door.route(
+    "DELETE",
+    "/v1/generations/{generation_id}",
+    summary="Delete a generation and its results",
+    scope=Scope.GENERATIONS,
+    body=Confirm,
+    query=ConfirmQuery,
+    status=204,
+    content=Content.NONE,
+    problems=(ConfirmationRequired, Conflict, Gone),
+)
+def delete_generation(call: Call[Confirm, ConfirmQuery]) -> Answer:
+    """Permanent. What it cost stays charged."""
+    account_id, generation_id = call.principal.account_id, call.path["generation_id"]
+    services().generations.get(account_id, generation_id)
+    confirmed(call, generation_id)
+    services().generations.delete(account_id, generation_id)
+    return Answer()
+
+
+@door.route(
+    "GET", "/v1/assets/{asset_id}", summary="One result", scope=Scope.GENERATIONS, answer=AssetView, problems=(Gone,)
+)
+def get_asset(call: Call[None, None]) -> AssetView:
+    return _view(services().generations.asset(call.principal.account_id, call.path["asset_id"]))
+
+
+@door.route(
+    "GET",
+    "/v1/assets/{asset_id}/content",
+    summary="The bytes of a result",
+    scope=Scope.GENERATIONS,
+    status=302,
+    content=Content.NONE,
+    problems=(Conflict, Gone),
+)
+def get_content(call: Call[None, None]) -> Answer:
+    """Redirects to a URL of the storage that works for 5 minutes and is made for this request."""
+    url = services().generations.content_url(call.principal.account_id, call.path["asset_id"])
+    return Answer(headers={"Location": url})
+
+
+@door.route(
+    "POST",
+    "/v1/assets/{asset_id}/review",
+    summary="Mark a result as reviewed",
+    scope=Scope.GENERATIONS,
+    answer=AssetView,
+    problems=(Conflict, Gone),
+)
+def review_asset(call: Call[None, None]) -> AssetView:
+    """Says that its owner has looked at it and answers for its use."""
+    return _view(services().generations.review(call.principal.account_id, call.path["asset_id"]))
+
+
+@door.route(
+    "DELETE",
+    "/v1/assets/{asset_id}",
+    summary="Delete a result",
+    scope=Scope.GENERATIONS,
+    body=Confirm,
+    query=ConfirmQuery,
+    status=204,
+    content=Content.NONE,
+    problems=(ConfirmationRequired, Conflict, Gone),
+)
+def delete_asset(call: Call[Confirm, ConfirmQuery]) -> Answer:
+    """Permanent: with the answer the bytes are gone. What it cost stays charged."""
+    account_id, asset_id = call.principal.account_id, call.path["asset_id"]
+    if asset_id not in (call.body.confirm, call.query.confirm):
+        services().generations.asset(account_id, asset_id)
+    confirmed(call, asset_id)
+    services().generations.delete_asset(account_id, asset_id)
+    return Answer()
+
+
+def _view(found: tuple[Generation, Asset]) -> AssetView:
+    return AssetView.of(found[1], found[0].expires_at)
+
+
+def _wait(prefer: str) -> int:
+    """Seconds of `Prefer: wait=n` (RFC 7240, section 4.3), at most MAX_WAIT_SECONDS; 0 if it is not asked for."""
+    found = _WAIT.search(prefer)
+    return min(int(found[1]), MAX_WAIT_SECONDS) if found else 0

@@ -1,0 +1,23 @@
+"""The event door of notices."""
+
+from typing import Any
+
+from aws_lambda_powertools.utilities.data_classes.sqs_event import SQSRecord
+from chalice.app import Blueprint
+
+from chalicelib.aws import dispatch
+from chalicelib.edge.tasks import sqs_batch
+from chalicelib.wiring import services
+
+blueprint = Blueprint(__name__)
+
+
+@sqs_batch("mail.sent")
+def _send(record: SQSRecord) -> None:
+    services().notices.send_code(dispatch.read(record.body, "email_hash")["email_hash"])
+
+
+@blueprint.on_sqs_message(queue="MailQueue", batch_size=1, name="send_mail")
+def send_mail(event: Any) -> Any:
+    """Makes and mails the sign-in codes that were asked for."""
+    return _send(event, event.context)

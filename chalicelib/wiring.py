@@ -1,0 +1,172 @@
+"""Builds each service once per process, when it is first needed. The only place that knows who is made of what."""
+
+import time
+from functools import cache, cached_property
+from typing import TYPE_CHECKING
+
+from chalicelib.aws import dispatch, entropy
+from chalicelib.aws.objects import ObjectMissing
+from chalicelib.aws.sealing import Sealer
+from chalicelib.aws.secrets import Peppers
+from chalicelib.aws.settings import Settings, settings
+from chalicelib.aws.tables import transact
+from chalicelib.edge import observe
+from chalicelib.kernel.clock import Clock, SystemClock
+
+if TYPE_CHECKING:
+    from chalicelib.accounts.service import Accounts
+    from chalicelib.credits.service import Credits
+    from chalicelib.generation.running.service import Running
+    from chalicelib.generation.service import Generations
+    from chalicelib.generation.store import GenerationStore
+    from chalicelib.keys.service import Keys
+    from chalicelib.notices.service import Notices
+    from chalicelib.uploads.service import Uploads
+
+
+class Services:
+    """Imports are inside, so that a function loads only the rooms that it uses."""
+
+    def __init__(self, configured: Settings, clock: Clock) -> None:
+        self.settings = configured
+        self.clock = clock
+
+    @cached_property
+    def peppers(self) -> Peppers:
+        return Peppers(self.settings.peppers_secret, self.clock)
+
+    @cached_property
+    def sealer(self) -> Sealer:
+        return Sealer(self.settings.vault_table, self.settings.sealing_key, self.clock)
+
+    @cached_property
+    def credits(self) -> "Credits":
+        from chalicelib.credits.service import Credits
+        from chalicelib.credits.store import CreditsStore, entry_of, usage_of
+
+        return Credits(
+            CreditsStore(self.settings.credits_table),
+            transact,
+            self.clock,
+            entropy.token_bytes,
+            usage_of=usage_of,
+            entry_of=entry_of,
+            max_open=self.settings.generations_in_flight,
+        )
+
+    @cached_property
+    def accounts(self) -> "Accounts":
+        from chalicelib.accounts.service import Accounts
+        from chalicelib.accounts.store import AccountsStore
+
+        return Accounts(
+            AccountsStore(self.settings.accounts_table, self.sealer),
+            self.credits,
+            transact,
+            self.clock,
+            entropy.token_bytes,
+            hash=self.peppers.hash,
+            random_token=entropy.token_urlsafe,
+            random_digits=entropy.digits,
+            queue_mail=lambda email_hash: dispatch.send(self.settings.mail_queue_url, {"email_hash": email_hash}),
+            signup_bonus=self.settings.signup_bonus_assets,
+            codes_per_source=self.settings.codes_per_source,
+            retention_hours=self.settings.retention_hours,
+        )
+
+    @cached_property
+    def keys(self) -> "Keys":
+        from chalicelib.keys.service import Keys
+        from chalicelib.keys.store import KeysStore
+
+        return Keys(
+            KeysStore(self.settings.keys_table),
+            self.credits,
+            transact,
+            self.clock,
+            entropy.token_bytes,
+            hash=self.peppers.hash,
+            mode=self.settings.key_mode,
+            requests_per_minute=self.settings.requests_per_minute,
+        )
+
+    @cached_property
+    def uploads(self) -> "Uploads":
+        from chalicelib.media.gateway import PhotoCleaner
+        from chalicelib.uploads.service import Uploads
+        from chalicelib.uploads.store import UploadsStore, upload_of
+
+        return Uploads(
+            UploadsStore(self.settings.uploads_table, self.settings.uploads_bucket),
+            PhotoCleaner(),
+            self.clock,
+            entropy.token_bytes,
+            upload_of=upload_of,
+            missing=ObjectMissing,
+            retention_hours=self.accounts.retention_hours,
+        )
+
+    @cached_property
+    def generations(self) -> "Generations":
+        from chalicelib.generation.service import Generations
+        from chalicelib.generation.store import KeyTaken
+        from chalicelib.providers import registry
+
+        return Generations(
+            self._generation_store,
+            self.credits,
+            self.uploads,
+            registry,
+            transact,
+            self.clock,
+            entropy.token_bytes,
+            hash=self.peppers.hash,
+            queue=self._hint_engine,
+            sleep=time.sleep,
+            key_taken=KeyTaken,
+        )
+
+    @cached_property
+    def running(self) -> "Running":
+        from chalicelib.generation.running.service import Running
+        from chalicelib.generation.store import LostClaim
+        from chalicelib.providers import registry
+
+        return Running(
+            self._generation_store,
+            self.credits,
+            self.uploads,
+            registry,
+            transact,
+            self.clock,
+            queue=self._hint_engine,
+            retention_hours=self.accounts.retention_hours,
+            claim_seconds=self.settings.engine_seconds,
+            lost=LostClaim,
+        )
+
+    @cached_property
+    def notices(self) -> "Notices":
+        from chalicelib.notices.gateway import MailGateway
+        from chalicelib.notices.service import Notices
+
+        return Notices(MailGateway(self.settings.mail_sender), issue_code=self.accounts.issue_code)
+
+    @cached_property
+    def _generation_store(self) -> "GenerationStore":
+        from chalicelib.generation.store import GenerationStore
+
+        return GenerationStore(self.settings.generations_table, self.settings.results_bucket)
+
+    def _hint_engine(self, account_id: str, generation_id: str) -> None:
+        """The rescue finds what a lost hint leaves, so its loss is logged and nothing more."""
+        ids = {"account_id": account_id, "generation_id": generation_id}
+        error = dispatch.hint(self.settings.engine_queue_url, ids)
+        if error is not None:
+            observe.failure("generation.hint_lost", error, generation_id=generation_id)
+
+
+@cache
+def services() -> Services:
+    """The services of this process."""
+    return Services(settings(), SystemClock())

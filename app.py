@@ -3,11 +3,11 @@
 from chalicelib.accounts.routes import door as accounts
 from chalicelib.credits.routes import door as credits
 from chalicelib.edge.application import Application
+from chalicelib.generation.catalog.routes import door as catalog
 from chalicelib.generation.routes import door as generation
 from chalicelib.generation.worker import blueprint as generation_worker
 from chalicelib.keys.routes import door as keys
 from chalicelib.notices.worker import blueprint as notices_worker
-from chalicelib.generation.catalog.routes import door as catalog
 from chalicelib.reference.routes import door as reference
 from chalicelib.uploads.routes import door as uploads
 from chalicelib.uploads.worker import blueprint as uploads_worker

@@ -65,7 +65,7 @@ class Services:
             transact,
             self.clock,
             entropy.token_bytes,
-            hash=self.peppers.hash,
+            keyed_hash=self.peppers.hash,
             random_token=entropy.token_urlsafe,
             random_digits=entropy.digits,
             queue_mail=lambda email_hash: dispatch.send(self.settings.mail_queue_url, {"email_hash": email_hash}),
@@ -85,7 +85,7 @@ class Services:
             transact,
             self.clock,
             entropy.token_bytes,
-            hash=self.peppers.hash,
+            keyed_hash=self.peppers.hash,
             mode=self.settings.key_mode,
             requests_per_minute=self.settings.requests_per_minute,
         )
@@ -120,7 +120,7 @@ class Services:
             transact,
             self.clock,
             entropy.token_bytes,
-            hash=self.peppers.hash,
+            keyed_hash=self.peppers.hash,
             queue=self._hint_engine,
             sleep=time.sleep,
             key_taken=KeyTaken,
@@ -128,6 +128,7 @@ class Services:
 
     @cached_property
     def running(self) -> "Running":
+        from chalicelib.credits.service import AlreadyDone
         from chalicelib.generation.running.service import Running
         from chalicelib.generation.store import LostClaim
         from chalicelib.providers import registry
@@ -142,7 +143,7 @@ class Services:
             queue=self._hint_engine,
             retention_hours=self.accounts.retention_hours,
             claim_seconds=self.settings.engine_seconds,
-            lost=LostClaim,
+            lost=(LostClaim, AlreadyDone),
         )
 
     @cached_property

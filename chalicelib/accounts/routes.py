@@ -99,9 +99,7 @@ def start_session(call: Call[StartSession, None]) -> Answer:
     return Answer(view, cookies=(session_cookie(started.token, int(SESSION_LIFE.total_seconds())),))
 
 
-@door.route(
-    "DELETE", "/v1/auth/sessions", summary="Sign out", access=Access.SESSION, status=204, content=Content.NONE
-)
+@door.route("DELETE", "/v1/auth/sessions", summary="Sign out", access=Access.SESSION, status=204, content=Content.NONE)
 def end_session(call: Call[None, None]) -> Answer:
     """Ends the session that the request was made with."""
     services().accounts.end_session(call.principal.account_id, call.principal.session_id or "")

@@ -39,7 +39,7 @@ class Ledger(Protocol):
 
 
 class Accounts:
-    """`hash(purpose, value)` is a keyed hash; `queue_mail(email_hash)` asks for a code to be sent, later and elsewhere."""
+    """`keyed_hash(purpose, value)` is what its name says; `queue_mail(email_hash)` has a code sent, elsewhere."""
 
     def __init__(
         self,
@@ -49,7 +49,7 @@ class Accounts:
         clock: Clock,
         entropy: Entropy,
         *,
-        hash: Callable[[str, str], str],
+        keyed_hash: Callable[[str, str], str],
         random_token: Callable[[int], str],
         random_digits: Callable[[int], str],
         queue_mail: Callable[[str], None],
@@ -62,7 +62,7 @@ class Accounts:
         self._transact = transact
         self._clock = clock
         self._entropy = entropy
-        self._hash = hash
+        self._hash = keyed_hash
         self._random_token = random_token
         self._random_digits = random_digits
         self._queue_mail = queue_mail
@@ -83,9 +83,7 @@ class Accounts:
             raise RateLimited("Too many codes were asked for from here.").with_headers(retry_after="3600")
         email_hash = self._hash("email", email)
         expires_at = now + signin.CODE_LIFE
-        if self._store.ask_code(
-            email_hash, email, expires_at=expires_at, hour=hour, per_hour=signin.CODES_PER_HOUR
-        ):
+        if self._store.ask_code(email_hash, email, expires_at=expires_at, hour=hour, per_hour=signin.CODES_PER_HOUR):
             self._queue_mail(email_hash)
 
     def issue_code(self, email_hash: str) -> tuple[str, str] | None:
@@ -134,7 +132,7 @@ class Accounts:
         return min(self._retention_hours, self._store.retention_hours(account_id) or self._retention_hours)
 
     def change(self, account_id: str, changes: dict[str, str | int | None]) -> Profile:
-        """Raises Validation for a retention above the deployment's; Unauthorized if the account was erased meanwhile."""
+        """Raises Validation for a retention above the deployment's; Unauthorized if the account has been erased."""
         hours = changes.get("retention_hours")
         if isinstance(hours, int) and hours > self._retention_hours:
             limit = f"retention_hours: can only shorten the {self._retention_hours} hours of this service"

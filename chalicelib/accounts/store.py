@@ -61,7 +61,7 @@ class CounterRow(Model):
 
     pk = UnicodeAttribute(hash_key=True)
     sk = UnicodeAttribute(range_key=True, default="counter")
-    count = NumberAttribute(default=0)
+    asked = NumberAttribute(default=0)
     ttl = NumberAttribute()
 
 
@@ -78,8 +78,8 @@ class AccountsStore:
 
     def count(self, name: str, hour: str, ttl: datetime) -> int:
         """Adds one to the counter of that hour and returns it."""
-        actions = [CounterRow.count.add(1), CounterRow.ttl.set(epoch_seconds(ttl))]
-        return int(update(self._counters, f"count#{name}#{hour}", "counter", actions=actions).count)
+        actions = [CounterRow.asked.add(1), CounterRow.ttl.set(epoch_seconds(ttl))]
+        return int(update(self._counters, f"count#{name}#{hour}", "counter", actions=actions).asked)
 
     def ask_code(self, email_hash: str, email: str, *, expires_at: datetime, hour: str, per_hour: int) -> bool:
         """Makes room for a new code and forgets the one before. False if too many were asked for in this hour."""
@@ -114,9 +114,7 @@ class AccountsStore:
 
     def try_code(self, email_hash: str, now: datetime) -> str | None:
         """Counts one try and returns the code's hash; None if there is no code in force or no try left."""
-        in_force = (
-            CodeRow.code_hash.exists() & (CodeRow.expires_at > epoch_millis(now)) & (CodeRow.tries < CODE_TRIES)
-        )
+        in_force = CodeRow.code_hash.exists() & (CodeRow.expires_at > epoch_millis(now)) & (CodeRow.tries < CODE_TRIES)
         try:
             row = update(
                 self._codes, f"address#{email_hash}", "code", actions=[CodeRow.tries.add(1)], condition=in_force
@@ -142,7 +140,9 @@ class AccountsStore:
     def add(self, tx: Transaction, account_id: str, email: str, email_hash: str, now: datetime) -> None:
         """The rows of a new account; stale if the address got one meanwhile."""
         sealed = self._sealer.seal(account_id, f"accounts/{account_id}/email", email)
-        profile = self._profiles(account_id, "profile", email=sealed, email_hash=email_hash, created_at=epoch_millis(now))
+        profile = self._profiles(
+            account_id, "profile", email=sealed, email_hash=email_hash, created_at=epoch_millis(now)
+        )
         address = self._addresses(f"address#{email_hash}", "address", account_id=account_id)
         tx.add(Write("put", address, stale, AddressRow.pk.does_not_exist()))
         tx.add(Write("put", profile, stale, ProfileRow.pk.does_not_exist()))

@@ -99,8 +99,10 @@ class Objects:
     def delete_prefix(self, prefix: str) -> int:
         """Deletes every object under `prefix` and returns how many there were."""
         deleted = 0
-        for page in client("s3").get_paginator("list_objects_v2").paginate(
-            Bucket=self.bucket, Prefix=prefix, PaginationConfig={"PageSize": DELETE_BATCH}
+        for page in (
+            client("s3")
+            .get_paginator("list_objects_v2")
+            .paginate(Bucket=self.bucket, Prefix=prefix, PaginationConfig={"PageSize": DELETE_BATCH})
         ):
             keys = [{"Key": item["Key"]} for item in page.get("Contents", ())]
             if keys:

@@ -1,4 +1,4 @@
-"""One botocore session per process, one client per service. Clients are thread-safe; making them is not, and is slow."""
+"""One botocore session per process and one client per service: they are thread-safe, and slow to make."""
 
 from functools import cache
 from threading import Lock

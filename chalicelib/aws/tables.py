@@ -1,4 +1,4 @@
-"""DynamoDB through PynamoDB: rows bound to a deployment's tables, and transactions that say what their refusals mean."""
+"""DynamoDB through PynamoDB: rows bound to a deployment's tables, transactions that say what a refusal means."""
 
 import time
 from collections.abc import Callable, Iterable
@@ -41,7 +41,7 @@ def bind(row: type[Row], table_name: str) -> type[Row]:
     bound: Any = type(row.__name__, (row,), {"Meta": type("Meta", (), {"table_name": table_name, "region": region()})})
     own: TableConnection = bound._get_connection()
     own.connection._client = client("dynamodb")
-    return bound  # type: ignore[no-any-return]
+    return bound
 
 
 def commit(transaction: Transaction) -> None:

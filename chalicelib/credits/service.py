@@ -1,4 +1,4 @@
-"""Use cases of the ledger. Each adds its writes to the caller's transaction, so that money moves with what it is for."""
+"""Use cases of the ledger. Each adds its writes to the caller's transaction: money moves with what it is for."""
 
 from collections.abc import Callable
 from datetime import datetime
@@ -27,7 +27,19 @@ class Store(Protocol):
     def snapshot(self, account_id: str, *, spender: str = "", moves: tuple[str, ...] = ()) -> Any: ...
     def open(self, tx: Transaction, account_id: str) -> None: ...
     def set_balance(self, tx: Transaction, before: Any, after: Balance) -> None: ...
-    def add_move(self, tx: Transaction, account_id: str, move: Move, **details: Any) -> None: ...
+    def add_move(
+        self,
+        tx: Transaction,
+        account_id: str,
+        move: Move,
+        *,
+        entry_id: str,
+        at: datetime,
+        refusal: Callable[[Any], Exception],
+        spender: str = "",
+        window: str = "",
+        request_id: str = "",
+    ) -> None: ...
     def set_usage(self, tx: Transaction, account_id: str, spender: str, before: Any, after: Usage) -> None: ...
     def set_key(self, tx: Transaction, account_id: str, spender: str, *, cap: Cap | None, ended: bool) -> None: ...
     def moves(self, account_id: str, *, before: str | None, limit: int) -> list[Any]: ...

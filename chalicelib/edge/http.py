@@ -170,9 +170,9 @@ def _serve(route: Route, serve: Callable[[Any], Answer | View], request: Request
     except Exception as error:
         # The last door: what was not foreseen is a 500 or 503 that gives nothing away; the log says where it happened.
         observe.failure("request.crashed", error, request_id=rid, route=route.path)
-        problem = problem_of(error)
-        log["problem"] = problem.code
-        response = as_response(problem, rid, base_url(headers, request))
+        told = problem_of(error)
+        log["problem"] = told.code
+        response = as_response(told, rid, base_url(headers, request))
     _common_headers(response, rid, rate)
     log["status"] = response.status_code
     log["milliseconds"] = int((time.perf_counter() - started) * 1000)
@@ -187,7 +187,9 @@ def _parse(
     if route.idempotent and not key:
         raise IdempotencyKeyMissing
     if len(key) > MAX_IDEMPOTENCY_KEY or not key.isprintable():
-        raise Validation(f"Idempotency-Key: at most {MAX_IDEMPOTENCY_KEY} printable characters", param="Idempotency-Key")
+        raise Validation(
+            f"Idempotency-Key: at most {MAX_IDEMPOTENCY_KEY} printable characters", param="Idempotency-Key"
+        )
     return Call(
         body=_body(route, request, headers),
         query=_query(route, request),
@@ -220,10 +222,10 @@ def _body(route: Route, request: Request, headers: dict[str, str]) -> Body | Non
 
 def _query(route: Route, request: Request) -> Query | None:
     given: dict[str, str] = {}
-    multi = request.query_params.items() if request.query_params else ()
-    for name, value in multi:
+    sent = request.query_params
+    for name, value in sent.items() if sent else ():
         given[name] = value
-        if len(request.query_params.getlist(name)) > 1:
+        if sent and len(sent.getlist(name)) > 1:
             raise Validation(f"{name}: is given more than once", param=name)
     try:
         return (route.query or Query).model_validate(given) if given or route.query else None

@@ -1,4 +1,4 @@
-"""OpenAPI 3.1 (https://spec.openapis.org/oas/v3.1.1), generated from the routes that are registered and their models."""
+"""OpenAPI 3.1 (https://spec.openapis.org/oas/v3.1.1), generated from the registered routes and their models."""
 
 from typing import Any
 
@@ -28,7 +28,7 @@ REF = "#/components/schemas/{model}"
 INTRODUCTION = """AI photo, video and audio generation with a ledger that cannot be wrong and content that is temporary.
 
 Send `Authorization: Bearer <API key>`. Every error is `application/problem+json` with a `type` that explains itself.
-Amounts are whole *assets*; times are RFC 3339 UTC; ids sort by creation. Unknown members are refused, never ignored."""
+Amounts are whole assets; times are RFC 3339 UTC; ids sort by creation. Unknown members are refused, never ignored."""
 
 PROBLEM_SCHEMA: dict[str, Any] = {
     "type": "object",
@@ -157,7 +157,9 @@ def _responses(route: Route) -> dict[str, Any]:
         schema = {"$ref": REF.format(model=route.answer.__name__)}
         answer["content"] = {"application/json": {"schema": schema}}
     elif route.content is not Content.NONE:
-        answer["content"] = {route.content.value: {"schema": {"type": "object" if route.content is Content.JSON else "string"}}}
+        answer["content"] = {
+            route.content.value: {"schema": {"type": "object" if route.content is Content.JSON else "string"}}
+        }
     responses = {str(route.status): answer}
     by_status: dict[int, list[str]] = {}
     for problem in sorted({*route.problems, *_usual(route)}, key=lambda problem: problem.code):

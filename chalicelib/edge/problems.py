@@ -53,6 +53,6 @@ def problem_of(error: BaseException) -> Problem:
 
 
 def as_response(problem: Problem, request_id: str, base_url: str) -> Response:
-    headers = {"Content-Type": MEDIA_TYPE, "Cache-Control": "no-store", **problem.headers}
+    headers: dict[str, Any] = {"Content-Type": MEDIA_TYPE, "Cache-Control": "no-store", **problem.headers}
     body = json.dumps(problem_body(problem, request_id, base_url))
     return Response(body=body, status_code=problem.status, headers=headers)

@@ -2,12 +2,13 @@
 
 import functools
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from typing import Any
 
 from aws_lambda_powertools.utilities.batch import BatchProcessor, EventType, process_partial_response
 from aws_lambda_powertools.utilities.data_classes.sqs_event import SQSRecord
 
+from chalicelib.aws import dispatch
 from chalicelib.edge import observe
 
 BatchResponse = dict[str, Any]
@@ -43,6 +44,30 @@ def sqs_batch(name: str) -> Callable[[Callable[[SQSRecord], None]], Callable[[An
         return batch
 
     return wrap
+
+
+def ids(record: SQSRecord, *names: str) -> list[str]:
+    """The ids that a message of ours carries, in that order. Raises UnknownMessage."""
+    found = dispatch.read(record.body, *names)
+    return [found[name] for name in names]
+
+
+def each(name: str, things: Iterable[tuple[str, ...]], handle: Callable[..., str]) -> dict[str, int]:
+    """Handles things one by one, and returns how many came to which outcome.
+
+    What one of them raises is logged and counted as `crashed`; the others still have their turn.
+    """
+    counts: dict[str, int] = {}
+    for thing in things:
+        try:
+            outcome = str(handle(*thing))
+        except Exception as error:
+            observe.failure(f"{name}.failed", error)
+            outcome = "crashed"
+        counts[outcome] = counts.get(outcome, 0) + 1
+    for outcome, count in counts.items():
+        observe.event(name, reason=outcome, count=count)
+    return counts
 
 
 def _plain(event: Any) -> dict[str, Any]:

@@ -140,6 +140,16 @@ class Order:
         return hashlib.sha256(json.dumps(members, sort_keys=True, separators=(",", ":")).encode()).hexdigest()
 
 
+@dataclass(frozen=True, slots=True)
+class Listing:
+    """Which generations to list: at most `limit`, older than the id `before`, of that status, made after `since`."""
+
+    limit: int
+    before: str | None = None
+    status: Status | None = None
+    since: datetime | None = None
+
+
 def pending_assets(generation_id: str, n: int) -> tuple[Asset, ...]:
     return tuple(Asset(child_id("ast", generation_id, index)) for index in range(n))
 
@@ -147,6 +157,15 @@ def pending_assets(generation_id: str, n: int) -> tuple[Asset, ...]:
 def result_key(account_id: str, generation_id: str, attempt: int, index: int) -> str:
     """Where a worker's attempt writes a result: no two attempts share a key, so a stale one overwrites nothing."""
     return f"{result_prefix(account_id, generation_id)}{attempt}-{index}"
+
+
+def abandoned_keys(made: Generation) -> list[str]:
+    """Where attempts before the present one may have written results that were never published."""
+    return [
+        result_key(made.account_id, made.id, attempt, index)
+        for attempt in range(1, made.attempt)
+        for index in range(len(made.assets))
+    ]
 
 
 def result_prefix(account_id: str, generation_id: str) -> str:

@@ -8,7 +8,7 @@ from chalicelib.credits.caps import KeyCapReached
 from chalicelib.edge.confirm import Confirm, ConfirmQuery, confirmed
 from chalicelib.edge.http import Answer, Call, Content, Door
 from chalicelib.edge.paging import after_id, page
-from chalicelib.generation.generation import MAX_SEED, Asset, Generation, Order, Status
+from chalicelib.generation.generation import MAX_SEED, Asset, Generation, Listing, Order, Status
 from chalicelib.generation.views import AssetView, GenerationView
 from chalicelib.kernel.errors import (
     ConcurrencyLimited,
@@ -106,13 +106,9 @@ def create_generation(call: Call[CreateGeneration, None]) -> Answer:
 )
 def list_generations(call: Call[None, ListGenerations]) -> Page[GenerationView]:
     """Newest first; deleted and expired ones are left out."""
-    found = services().generations.newest(
-        call.principal.account_id,
-        before=after_id("gen", call.query.after),
-        limit=call.query.limit + 1,
-        status=call.query.status,
-        since=call.query.created_after,
-    )
+    query = call.query
+    listing = Listing(query.limit + 1, after_id("gen", query.after), query.status, query.created_after)
+    found = services().generations.newest(call.principal.account_id, listing)
     return page([GenerationView.of(made) for made in found], [made.id for made in found], call.query.limit)
 
 
@@ -143,7 +139,8 @@ def get_generation(call: Call[None, None]) -> GenerationView:
 def delete_generation(call: Call[Confirm, ConfirmQuery]) -> Answer:
     """Permanent. What it cost stays charged."""
     account_id, generation_id = call.principal.account_id, call.path["generation_id"]
-    services().generations.get(account_id, generation_id)
+    if generation_id not in (call.body.confirm, call.query.confirm):
+        services().generations.get(account_id, generation_id)
     confirmed(call, generation_id)
     services().generations.delete(account_id, generation_id)
     return Answer()

@@ -2,7 +2,7 @@
 
 from collections.abc import Callable
 from dataclasses import dataclass, replace
-from datetime import datetime, timedelta
+from datetime import timedelta
 from typing import Any
 
 from pydantic import ValidationError
@@ -13,10 +13,12 @@ from chalicelib.generation.generation import (
     Asset,
     AssetStatus,
     Generation,
+    Listing,
     Order,
     Review,
     Status,
     pending_assets,
+    result_key,
     result_prefix,
 )
 from chalicelib.generation.ports import Ledger, Models, Photos, Store
@@ -52,8 +54,8 @@ class Made:
 
 
 class Generations:
-    """`queue(account_id, generation_id)` hints a worker; `hash(purpose, value)` is a keyed hash; `key_taken` is what the
-    commit raises when the Idempotency-Key is bound already."""
+    """`queue(account_id, generation_id)` hints a worker. `key_taken` is what the commit raises when the
+    Idempotency-Key is bound already."""
 
     def __init__(
         self,
@@ -65,7 +67,7 @@ class Generations:
         clock: Clock,
         entropy: Entropy,
         *,
-        hash: Callable[[str, str], str],
+        keyed_hash: Callable[[str, str], str],
         queue: Callable[[str, str], None],
         sleep: Callable[[float], None],
         key_taken: type[Exception],
@@ -77,7 +79,7 @@ class Generations:
         self._transact = transact
         self._clock = clock
         self._entropy = entropy
-        self._hash = hash
+        self._hash = keyed_hash
         self._queue = queue
         self._sleep = sleep
         self._key_taken = key_taken
@@ -105,11 +107,11 @@ class Generations:
 
         try:
             made, answer = self._transact(build)
-        except (Problem, self._key_taken) as refused:
+        except (Problem, self._key_taken):
             # A repetition must get the first answer, even where a new order would be refused now.
             first = self._replay(account_id, key_hash, fingerprint)
             if first is None:
-                raise refused
+                raise
             return first
         self._queue(account_id, made.id)
         return Made(made.id, answer, replayed=False)
@@ -132,20 +134,23 @@ class Generations:
             made = self.get(account_id, generation_id)
         return made
 
-    def newest(
-        self, account_id: str, *, before: str | None, limit: int, status: Status | None, since: datetime | None
-    ) -> list[Generation]:
+    def newest(self, account_id: str, listing: Listing) -> list[Generation]:
         """Newest first; deleted and expired ones are left out."""
-        now = self._clock.now()
-        return self._store.newest(account_id, now, before=before, limit=limit, status=status, since=since)
+        return self._store.newest(account_id, self._clock.now(), listing)
 
     def delete(self, account_id: str, generation_id: str) -> None:
         """Afterwards all its results are gone. Raises NotFound, Gone; Conflict while it is not finished."""
-        made = self.get(account_id, generation_id)
+        prefix = result_prefix(account_id, generation_id)
+        try:
+            made = self.get(account_id, generation_id)
+        except Gone:
+            # Also when it was marked before: the earlier call may have died before it came to the bytes.
+            self._store.delete_results(prefix)
+            raise
         if made.finished_at is None:
             raise Conflict(f"The generation is {made.status}; only a finished one can be deleted.")
         self._change(account_id, generation_id, _all_deleted, deleted=True)
-        self._store.delete_results(result_prefix(account_id, generation_id))
+        self._store.delete_results(prefix)
 
     def asset(self, account_id: str, asset_id: str) -> tuple[Generation, Asset]:
         """Raises NotFound, for another account's asset too; Gone once it was deleted or has expired."""
@@ -167,16 +172,17 @@ class Generations:
 
     def delete_asset(self, account_id: str, asset_id: str) -> None:
         """Afterwards the bytes are gone and the asset answers 410. Raises as `asset` does."""
-        made, index = self._holder(account_id, asset_id)
-        key = made.assets[index].key
         try:
-            if self.asset(account_id, asset_id)[1].status is AssetStatus.QUEUED:
-                raise Conflict("The result is not there yet.")
-            self._change(account_id, made.id, lambda assets: _with(assets, index, status=AssetStatus.DELETED))
-        finally:
+            made, asset = self.asset(account_id, asset_id)
+        except Gone:
             # Also when it was marked before: the earlier call may have died before it came to the bytes.
-            if key and made.finished_at is not None:
-                self._store.delete_result(key)
+            self._delete_bytes(*self._holder(account_id, asset_id))
+            raise
+        if asset.status is AssetStatus.QUEUED:
+            raise Conflict("The result is not there yet.")
+        index = made.assets.index(asset)
+        self._change(account_id, made.id, lambda assets: _with(assets, index, status=AssetStatus.DELETED))
+        self._delete_bytes(made, index)
 
     def review(self, account_id: str, asset_id: str) -> tuple[Generation, Asset]:
         """Notes that its owner has looked at the result. Raises as `asset` does; Conflict if it did not succeed."""
@@ -261,10 +267,19 @@ class Generations:
         deleted: bool = False,
     ) -> None:
         for _ in range(CHANGE_TRIES):
-            made = self.get(account_id, generation_id)
+            made = self._store.get(account_id, generation_id)
+            if made is None:
+                raise NotFound
+            if made.deleted:
+                return  # by another call, or by this one, when the answer to its first try was lost
             if self._store.change_assets(made, change(made.assets), deleted=deleted):
                 return
         raise Contended(generation_id)
+
+    def _delete_bytes(self, made: Generation, index: int) -> None:
+        """Of every attempt: a worker that died may have left a copy beside the one that was published."""
+        for attempt in range(1, made.attempt + 1):
+            self._store.delete_result(result_key(made.account_id, made.id, attempt, index))
 
 
 def _with(assets: tuple[Asset, ...], index: int, **members: Any) -> tuple[Asset, ...]:

@@ -18,6 +18,7 @@ from chalicelib.generation.generation import (
     AssetStatus,
     Failure,
     Generation,
+    Listing,
     Review,
     Status,
 )
@@ -122,7 +123,14 @@ class GenerationStore:
         tx.add(Write("put", row, stale, GenerationRow.id.does_not_exist()))
 
     def add_request(
-        self, tx: Transaction, account_id: str, key_hash: str, fingerprint: str, generation_id: str, answer: str, now: datetime
+        self,
+        tx: Transaction,
+        account_id: str,
+        key_hash: str,
+        fingerprint: str,
+        generation_id: str,
+        answer: str,
+        now: datetime,
     ) -> None:
         """Binds the Idempotency-Key; the commit raises KeyTaken if it is bound and in its time."""
         ends = now + IDEMPOTENCY_LIFE
@@ -149,22 +157,23 @@ class GenerationStore:
         row = get(self._rows, account_id, generation_id)
         return _generation(row) if row else None
 
-    def newest(
-        self, account_id: str, now: datetime, *, before: str | None, limit: int, status: Status | None, since: datetime | None
-    ) -> list[Generation]:
-        """Newest first, older than `before`; deleted and expired ones are left out."""
-        condition = GenerationRow.id.between("gen_", before or "gen_~")
-        shown: Any = (GenerationRow.deleted == 0) & (
-            GenerationRow.expires_at.does_not_exist() | (GenerationRow.expires_at > epoch_millis(now))
-        )
-        if status is not None:
-            shown &= GenerationRow.status == status.value
-        if since is not None:
-            shown &= GenerationRow.created_at > epoch_millis(since)
+    def newest(self, account_id: str, now: datetime, listing: Listing) -> list[Generation]:
+        """Newest first; deleted and expired ones are left out."""
+        in_time = GenerationRow.expires_at.does_not_exist() | (GenerationRow.expires_at > epoch_millis(now))
+        shown: Any = (GenerationRow.deleted == 0) & in_time
+        if listing.status is not None:
+            shown &= GenerationRow.status == listing.status.value
+        if listing.since is not None:
+            shown &= GenerationRow.created_at > epoch_millis(listing.since)
         found = self._rows.query(
-            account_id, condition, filter_condition=shown, scan_index_forward=False, consistent_read=True, limit=limit + 1
+            account_id,
+            GenerationRow.id.between("gen_", listing.before or "gen_~"),
+            filter_condition=shown,
+            scan_index_forward=False,
+            consistent_read=True,
+            limit=listing.limit + 1,  # `between` includes the one that is not wanted
         )
-        return [_generation(row) for row in found if row.id != before][:limit]
+        return [_generation(row) for row in found if row.id != listing.before][: listing.limit]
 
     def claim(self, account_id: str, generation_id: str, now: datetime, until: datetime) -> Generation | None:
         """Queued, or running with a claim that ran out → running, with a new attempt; None if it is not to be had."""

@@ -42,7 +42,9 @@ class Validation(Problem):
 class UnsupportedParameter(Problem):
     code, status, kind = "unsupported-parameter", 400, "invalid_request_error"
     title = "A parameter is not supported"
-    advice = "Leave out the member that `error.param` names, or correct its spelling: unknown members are never ignored."
+    advice = (
+        "Leave out the member that `error.param` names, or correct its spelling: unknown members are never ignored."
+    )
 
 
 class ConfirmationRequired(Problem):
@@ -54,7 +56,9 @@ class ConfirmationRequired(Problem):
 class IdempotencyKeyMissing(Problem):
     code, status, kind = "idempotency-key-missing", 400, "invalid_request_error"
     title = "This request needs an Idempotency-Key header"
-    advice = "Send `Idempotency-Key` with a value of your own, new for each thing you want made, the same for each retry."
+    advice = (
+        "Send `Idempotency-Key` with a value of your own, new for each thing you want made, the same for each retry."
+    )
 
 
 class Unauthorized(Problem):
@@ -108,7 +112,10 @@ class CsrfRefused(Problem):
 class AttestationRequired(Problem):
     code, status, kind = "attestation-required", 403, "permission_error"
     title = "An upload needs your statement that you may use it"
-    advice = "Send `attestation` with `basis` (own_work, licensed, public_domain) and `people_shown` (none, self, consented)."
+    advice = (
+        "Send `attestation` with `basis` (own_work, licensed, public_domain) "
+        "and `people_shown` (none, self, consented)."
+    )
 
 
 class NotFound(Problem):

@@ -92,7 +92,11 @@ def create_key(call: Call[CreateKey, None]) -> NewKeyView:
     if expires_at is not None and expires_at <= services().clock.now():
         raise Validation("expires_at: is in the past", param="expires_at")
     key, secret = services().keys.create(
-        call.principal.account_id, call.body.name, frozenset(call.body.scopes), expires_at=expires_at, cap=_cap(call.body.cap)
+        call.principal.account_id,
+        call.body.name,
+        frozenset(call.body.scopes),
+        expires_at=expires_at,
+        cap=_cap(call.body.cap),
     )
     return NewKeyView(**_members(key), secret=secret)
 

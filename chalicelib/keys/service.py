@@ -35,7 +35,7 @@ class Spending(Protocol):
 
 
 class Keys:
-    """`hash(purpose, value)` is a keyed hash: secrets are stored and found by it only."""
+    """`keyed_hash(purpose, value)`: secrets are stored and found by it only."""
 
     def __init__(
         self,
@@ -45,7 +45,7 @@ class Keys:
         clock: Clock,
         entropy: Entropy,
         *,
-        hash: Callable[[str, str], str],
+        keyed_hash: Callable[[str, str], str],
         mode: str,
         requests_per_minute: int,
     ) -> None:
@@ -54,7 +54,7 @@ class Keys:
         self._transact = transact
         self._clock = clock
         self._entropy = entropy
-        self._hash = hash
+        self._hash = keyed_hash
         self._mode = mode
         self._limit = requests_per_minute
 

@@ -8,11 +8,11 @@ from pynamodb.models import Model
 
 from chalicelib.aws.tables import ConditionFailed, bind, get, read_items, update
 from chalicelib.credits.caps import Cap, Window
-from chalicelib.keys.key import Key
 from chalicelib.kernel.clock import epoch_millis, from_epoch
 from chalicelib.kernel.errors import Conflict
 from chalicelib.kernel.principal import Scope
 from chalicelib.kernel.transaction import Transaction, Write, stale
+from chalicelib.keys.key import Key
 
 LOOK_UP = "look-up"
 READ_BATCH = 100
@@ -131,7 +131,10 @@ class KeysStore:
             sooner = min(epoch_millis(old_ends_at), int(found.ends_at or epoch_millis(old_ends_at)))
             tx.add(Write("update", found, stale, SecretRow.pk.exists(), (SecretRow.ends_at.set(sooner),)))
         tx.add(Write("put", self._secret(key, secret_hash), stale, SecretRow.pk.does_not_exist()))
-        actions = [KeyRow.secrets.set([*(found.pk.removeprefix("secret#") for found in old), secret_hash]), KeyRow.hint.set(hint)]
+        actions = [
+            KeyRow.secrets.set([*(found.pk.removeprefix("secret#") for found in old), secret_hash]),
+            KeyRow.hint.set(hint),
+        ]
         self._change(tx, key, actions, self._version(row))
 
     def _find(self, secret_hash: str) -> Any | None:

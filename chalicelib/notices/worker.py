@@ -5,8 +5,7 @@ from typing import Any
 from aws_lambda_powertools.utilities.data_classes.sqs_event import SQSRecord
 from chalice.app import Blueprint
 
-from chalicelib.aws import dispatch
-from chalicelib.edge.tasks import sqs_batch
+from chalicelib.edge.tasks import ids, sqs_batch
 from chalicelib.wiring import services
 
 blueprint = Blueprint(__name__)
@@ -14,7 +13,7 @@ blueprint = Blueprint(__name__)
 
 @sqs_batch("mail.sent")
 def _send(record: SQSRecord) -> None:
-    services().notices.send_code(dispatch.read(record.body, "email_hash")["email_hash"])
+    services().notices.send_code(*ids(record, "email_hash"))
 
 
 @blueprint.on_sqs_message(queue="MailQueue", batch_size=1, name="send_mail")

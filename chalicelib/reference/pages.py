@@ -4,6 +4,7 @@ from functools import cache
 from typing import Any
 
 from jinja2 import DictLoader, Environment, StrictUndefined, Template
+from markupsafe import Markup, escape
 
 from chalicelib.kernel.errors import Problem
 
@@ -14,11 +15,13 @@ STYLE = """
 *{box-sizing:border-box}body{margin:0;font:16px/1.55 system-ui,sans-serif;color:var(--ink);background:var(--paper)}
 .shell{display:grid;grid-template-columns:16rem minmax(0,1fr);max-width:76rem;margin:0 auto}
 nav{padding:2rem 1rem;position:sticky;top:0;max-height:100vh;overflow:auto;font-size:.875rem}
-nav ul{list-style:none;margin:0 0 1rem;padding:0}nav a{display:block;padding:.15rem 0;color:var(--dim);text-decoration:none}
+nav ul{list-style:none;margin:0 0 1rem;padding:0}
+nav a{display:block;padding:.15rem 0;color:var(--dim);text-decoration:none}
 nav a:hover{color:var(--accent)}main{padding:2rem;min-width:0}h1{font-size:1.9rem;margin:0 0 1rem}
 h2{margin:3rem 0 1rem;text-transform:capitalize}h3{margin:0;font-size:1.1rem}
 article{border:1px solid var(--line);border-radius:.6rem;padding:1.25rem;margin:0 0 1.25rem;background:var(--paper)}
-code{font:.9em ui-monospace,monospace;background:var(--soft);padding:.1em .35em;border-radius:.3em;overflow-wrap:anywhere}
+code{font:.9em ui-monospace,monospace;background:var(--soft);padding:.1em .35em;border-radius:.3em;
+overflow-wrap:anywhere}
 .route{display:block;margin:.4rem 0 .6rem;padding:.5rem .7rem}.verb{font-weight:700;color:var(--accent)}
 table{border-collapse:collapse;width:100%;font-size:.9rem;margin:.5rem 0}th,td{text-align:left;vertical-align:top;
 padding:.4rem .6rem .4rem 0;border-top:1px solid var(--line)}th{color:var(--dim);font-weight:600}
@@ -30,20 +33,23 @@ _FRAME = """<!doctype html><html lang="en"><head><meta charset="utf-8">
 <meta name="viewport" content="width=device-width,initial-scale=1"><title>{{ title }} · Fotogenic</title>
 <style>{{ style|safe }}</style></head><body>{% block body %}{% endblock %}</body></html>"""
 
-_MEMBERS = """{% macro members(schema) %}<table><thead><tr><th>Member</th><th>Type</th><th>Meaning</th></tr></thead><tbody>
+_MEMBERS = """{% macro members(schema) %}<table><thead><tr><th>Member</th><th>Type</th><th>Meaning</th></tr></thead>
+<tbody>
 {% for name, member in schema.get('properties', {}).items() %}<tr><td><code>{{ name }}</code>
 {% if name in schema.get('required', []) %}<span class="dim">required</span>{% endif %}</td>
-<td>{{ kind(member) }}</td><td>{{ member.get('description', '') }}</td></tr>{% endfor %}</tbody></table>{% endmacro %}"""
+<td>{{ kind(member) }}</td><td>{{ member.get('description', '')|inline }}</td></tr>{% endfor %}</tbody>
+</table>{% endmacro %}
+"""
 
 _REFERENCE = (
     """{% extends 'frame' %}{% from 'members' import members with context %}{% block body %}<div class="shell">
 <nav aria-label="Routes">{% for room, routes in rooms.items() %}<strong>{{ room }}</strong><ul>
 {% for route in routes %}<li><a href="#{{ route.id }}">{{ route.summary }}</a></li>{% endfor %}</ul>{% endfor %}</nav>
-<main><h1>{{ title }}</h1>{% for paragraph in introduction %}<p>{{ paragraph }}</p>{% endfor %}
+<main><h1>{{ title }}</h1>{% for paragraph in introduction %}<p>{{ paragraph|inline }}</p>{% endfor %}
 <p><a href="openapi.json">openapi.json</a></p>
 {% for room, routes in rooms.items() %}<h2>{{ room }}</h2>{% for route in routes %}<article id="{{ route.id }}">
 <h3>{{ route.summary }}</h3><code class="route"><span class="verb">{{ route.method }}</span> {{ route.path }}</code>
-<p>{{ route.description }}</p>"""
+<p>{{ route.description|inline }}</p>"""
     """{% if route.parameters %}<table><thead><tr><th>Parameter</th><th>In</th><th>Meaning</th></tr></thead><tbody>
 {% for p in route.parameters %}<tr><td><code>{{ p.name }}</code></td><td>{{ p['in'] }}</td>
 <td>{{ p.get('description', '') }}</td></tr>{% endfor %}</tbody></table>{% endif %}
@@ -54,7 +60,7 @@ _REFERENCE = (
 )
 
 _PROBLEM = """{% extends 'frame' %}{% block body %}<main class="alone"><p class="dim">Problem <code>{{ code }}</code>,
-HTTP {{ status }}</p><h1>{{ heading }}</h1><p>{{ advice }}</p><p><a href="../docs">The API reference</a></p>
+HTTP {{ status }}</p><h1>{{ heading }}</h1><p>{{ advice|inline }}</p><p><a href="../docs">The API reference</a></p>
 </main>{% endblock %}"""
 
 
@@ -126,11 +132,20 @@ def _kind(schema: dict[str, Any]) -> str:
     return str(schema.get("const") or schema.get("type") or "any")
 
 
+def _inline(text: str) -> Markup:
+    """Text with what is between backticks as code; everything is escaped."""
+    parts = [escape(part) for part in text.split("`")]
+    return Markup("").join(
+        Markup("<code>{}</code>").format(part) if odd % 2 else part for odd, part in enumerate(parts)
+    )
+
+
 @cache
 def _environment() -> Environment:
     sources = {"frame": _FRAME, "members": _MEMBERS, "reference": _REFERENCE, "problem": _PROBLEM}
     made = Environment(loader=DictLoader(sources), autoescape=True, undefined=StrictUndefined)
     made.globals["kind"] = _kind
+    made.filters["inline"] = _inline
     return made
 
 

@@ -56,6 +56,8 @@ def _reference() -> str:
 def _page(html: str) -> Answer:
     """HTML whose one style sheet is allowed by its hash (CSP level 3, section 2.3.1); nothing is loaded or run."""
     digest = base64.b64encode(hashlib.sha256(pages.STYLE.encode()).digest()).decode()
-    policy = f"default-src 'none'; style-src 'sha256-{digest}'; base-uri 'none'; form-action 'none'; frame-ancestors 'none'"
+    policy = (
+        f"default-src 'none'; style-src 'sha256-{digest}'; base-uri 'none'; form-action 'none'; frame-ancestors 'none'"
+    )
     headers = {"Content-Type": "text/html; charset=utf-8", "Content-Security-Policy": policy}
     return Answer(html, headers={**headers, "Cache-Control": "public, max-age=300"})

@@ -108,10 +108,14 @@ class Uploads:
 
     def delete(self, account_id: str, upload_id: str) -> None:
         """Afterwards the bytes are gone and the upload answers 410. Raises NotFound, Gone."""
-        self.get(account_id, upload_id)
+        try:
+            self.get(account_id, upload_id)
+        except Gone:
+            # Also when it was marked before: the earlier call may have died before it came to the bytes.
+            self._delete_bytes(account_id, upload_id)
+            raise
         self._store.mark_deleted(account_id, upload_id, self._clock.now())
-        self._store.delete_incoming(account_id, upload_id)
-        self._store.delete_clean(account_id, upload_id)
+        self._delete_bytes(account_id, upload_id)
 
     def process(self, account_id: str, upload_id: str) -> Status | None:
         """Turns the bytes that arrived into a clean photo, or a rejection; None if there was nothing to do.
@@ -147,7 +151,9 @@ class Uploads:
             if upload.deleted or upload.expires_at <= now:
                 return Gone(f"{param}: the upload has expired or been deleted.", param=param)
             if upload.status is Status.REJECTED:
-                return Conflict(f"{param}: the upload was rejected: {upload.message}", param=param, reason=upload.reason)
+                return Conflict(
+                    f"{param}: the upload was rejected: {upload.message}", param=param, reason=upload.reason
+                )
             not_ready = UploadNotReady(f"{param}: the upload is {upload.status}.", param=param)
             return not_ready.with_headers(retry_after="1")
 
@@ -161,6 +167,10 @@ class Uploads:
             return self._store.read_clean(account_id, upload_id)
         except self._missing:
             raise Gone("The upload has expired or been deleted.") from None
+
+    def _delete_bytes(self, account_id: str, upload_id: str) -> None:
+        self._store.delete_incoming(account_id, upload_id)
+        self._store.delete_clean(account_id, upload_id)
 
     def _outcome(self, upload: Upload, now: datetime) -> Status | None:
         until = now + timedelta(hours=self._retention_hours(upload.account_id))

@@ -54,7 +54,9 @@ ATTESTATION_VERSION = 1
 class UploadNotReady(Problem):
     code, status, kind = "upload-not-ready", 409, "conflict_error"
     title = "The upload is not ready"
-    advice = "Send the bytes to the form that `POST /v1/uploads` answered, then wait until the upload's status is `ready`."
+    advice = (
+        "Send the bytes to the form that `POST /v1/uploads` answered, then wait until the upload's status is `ready`."
+    )
 
 
 @dataclass(frozen=True, slots=True)

@@ -21,14 +21,14 @@ from chalicelib.generation.generation import (
     Failure,
     Generation,
     Status,
+    abandoned_keys,
     result_key,
-    result_prefix,
 )
 from chalicelib.generation.ports import Pictures, Providers, Settlement, WorkStore
 from chalicelib.kernel.clock import Clock
 from chalicelib.kernel.errors import Gone
 from chalicelib.kernel.transaction import Transact, Transaction
-from chalicelib.providers.capability import Job, Output, ProviderError, ProviderUnavailable
+from chalicelib.providers.capability import Job, Output, ProviderError, ProviderFailed, ProviderUnavailable
 
 RESCUE_BATCH = 100
 #: A provider that was unavailable is tried again after this long, longer with each attempt.
@@ -46,7 +46,8 @@ class Outcome(StrEnum):
 
 
 class Running:
-    """`lost` is what the commit raises when the generation is not this worker's any more."""
+    """`lost` are what the commit raises when the generation is not this worker's any more: its row has moved on, or
+    its hold has been resolved."""
 
     def __init__(
         self,
@@ -60,7 +61,7 @@ class Running:
         queue: Callable[[str, str], None],
         retention_hours: Callable[[str], int],
         claim_seconds: int,
-        lost: type[Exception],
+        lost: tuple[type[Exception], ...],
     ) -> None:
         self._store = store
         self._ledger = ledger
@@ -83,8 +84,35 @@ class Running:
         made = self._store.claim(account_id, generation_id, now, now + self._claim)
         if made is None:
             return Outcome.NOTHING_TO_DO
+        try:
+            return self._attempt(made)
+        except Exception:
+            # Conditional on this very claim: nothing happens if the generation has ended after all.
+            self._store.requeue(made, now + QUEUE_PATIENCE)
+            raise
+
+    def overdue(self) -> list[tuple[str, str]]:
+        """(account id, generation id) of generations that nobody seems to look after: committed but never taken, or
+        claimed by a worker that died."""
+        return self._store.due(self._clock.now(), RESCUE_BATCH)
+
+    def look_after(self, account_id: str, generation_id: str) -> Outcome:
+        """Has an overdue generation tried again, or ends it when it was tried often enough or for too long."""
+        made, now = self._store.get(account_id, generation_id), self._clock.now()
+        if made is None or made.status not in OPEN:
+            return Outcome.NOTHING_TO_DO
+        if made.attempt >= MAX_ATTEMPTS or made.created_at + DEADLINE <= now:
+            # The claim keeps a worker that is late after all from publishing what is about to be deleted.
+            claimed = self._store.claim(account_id, generation_id, now, now + self._claim)
+            return self._give_up(claimed) if claimed is not None else Outcome.LOST
+        if self._store.requeue(made, now + QUEUE_PATIENCE * 2):
+            self._queue(made.account_id, made.id)
+            return Outcome.QUEUED_AGAIN
+        return Outcome.LOST
+
+    def _attempt(self, made: Generation) -> Outcome:
         if made.attempt > MAX_ATTEMPTS:
-            return self._fail(made, Failure("engine_error", f"It was tried {MAX_ATTEMPTS} times without a result."))
+            return self._give_up(made)
         try:
             outputs = self._generate(made)
         except Gone:
@@ -93,30 +121,13 @@ class Running:
             return self._again(made)
         except ProviderError as error:
             return self._fail(made, Failure(error.code, error.message))
-        except Exception:
-            self._store.requeue(made, now + QUEUE_PATIENCE)
-            raise
         return self._succeed(made, outputs)
 
-    def rescue(self) -> dict[Outcome, int]:
-        """Looks after generations that nobody seems to: committed but never taken, or claimed by a worker that died."""
-        counts: dict[Outcome, int] = {}
-        for account_id, generation_id in self._store.due(self._clock.now(), RESCUE_BATCH):
-            made = self._store.get(account_id, generation_id)
-            outcome = self._look_after(made) if made is not None and made.status in OPEN else Outcome.NOTHING_TO_DO
-            counts[outcome] = counts.get(outcome, 0) + 1
-        return counts
-
-    def _look_after(self, made: Generation) -> Outcome:
-        now = self._clock.now()
-        if made.attempt >= MAX_ATTEMPTS:
+    def _give_up(self, made: Generation) -> Outcome:
+        """Ends a generation whose claims were all used up without a result, or that no worker took in its time."""
+        if made.attempt > MAX_ATTEMPTS:
             return self._fail(made, Failure("engine_error", f"It was tried {MAX_ATTEMPTS} times without a result."))
-        if made.created_at + DEADLINE <= now:
-            return self._fail(made, Failure("deadline", "No worker could take it in time."))
-        if self._store.requeue(made, now + QUEUE_PATIENCE * 2):
-            self._queue(made.account_id, made.id)
-            return Outcome.QUEUED_AGAIN
-        return Outcome.LOST
+        return self._fail(made, Failure("deadline", "No worker could take it in time."))
 
     def _generate(self, made: Generation) -> list[Output]:
         operation = operations.operation(made.operation)
@@ -133,6 +144,8 @@ class Running:
             seed=made.seed,
         )
         outputs: list[Output] = self._providers.provider_for(made.model).generate(job)
+        if len(outputs) != job.n:
+            raise ProviderFailed("engine_error", f"The engine made {len(outputs)} results instead of {job.n}.")
         return outputs
 
     def _succeed(self, made: Generation, outputs: list[Output]) -> Outcome:
@@ -161,6 +174,7 @@ class Running:
             finished_at=now,
             expires_at=until,
         )
+        self._discard_abandoned(made)
         outcome = self._end(made, after, posted=made.cost)
         if outcome is Outcome.LOST:
             for asset in written:
@@ -177,11 +191,16 @@ class Running:
             finished_at=now,
             failure=failure,
         )
-        if self._end(made, after, posted=0) is Outcome.LOST:
-            return Outcome.LOST
-        if made.attempt > 1:
-            self._store.delete_results(result_prefix(made.account_id, made.id))
-        return Outcome.FAILED
+        self._discard_abandoned(made)
+        return self._end(made, after, posted=0) or Outcome.FAILED
+
+    def _discard_abandoned(self, made: Generation) -> None:
+        """Removes what earlier attempts wrote and never published; this claim keeps them from doing it now.
+
+        Before the end, not after it: nobody comes back to a generation that has ended.
+        """
+        for key in abandoned_keys(made):
+            self._store.delete_result(key)
 
     def _again(self, made: Generation) -> Outcome:
         """Gives the claim back; the rescue brings it again when its time has come."""

@@ -20,6 +20,7 @@ $(STAMP): requirements-dev.txt infra/build/uv-requirements.txt
 lock:
 	uv pip compile -q pyproject.toml --all-extras --group dev --universal --python-version 3.11 --generate-hashes --no-header -o requirements-dev.txt
 	uv pip compile -q pyproject.toml --universal --python-version 3.11 --generate-hashes --no-header -c requirements-dev.txt -o requirements.txt
+	uv pip compile -q pyproject.toml --extra engines --universal --python-version 3.11 --generate-hashes --no-header -c requirements-dev.txt -o infra/engines/requirements.txt
 
 run: setup
 	@$(PY) -m infra.local run --port $(PORT) --data $(DATA)

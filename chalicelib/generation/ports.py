@@ -39,7 +39,7 @@ class Ledger(Protocol):
 class Photos(Protocol):
     """What these use cases need of the uploads room."""
 
-    def require_ready(self, tx: Transaction, account_id: str, upload_id: str, param: str) -> None: ...
+    def require_ready(self, tx: Transaction, account_id: str, upload_id: str, param: str, max_pixels: int) -> None: ...
 
 
 class Models(Protocol):

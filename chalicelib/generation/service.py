@@ -100,8 +100,9 @@ class Generations:
             answer = GenerationView.of(made).model_dump_json()
             self._store.add(tx, made)
             self._store.add_request(tx, account_id, key_hash, fingerprint, made.id, answer, made.created_at)
+            limit = self._models.model(made.model).max_input_pixels
             for param, upload_id in made.uploads.items():
-                self._photos.require_ready(tx, account_id, upload_id, param)
+                self._photos.require_ready(tx, account_id, upload_id, param, limit)
             self._ledger.hold(tx, account_id, made.id, made.cost, spender=principal.spender, request_id=request_id)
             return made, answer
 

@@ -37,7 +37,9 @@ class Store(Protocol):
         self, account_id: str, upload_id: str, reason: str, message: str, *, now: datetime, until: datetime
     ) -> bool: ...
     def mark_deleted(self, account_id: str, upload_id: str, now: datetime) -> None: ...
-    def require_ready(self, tx: Transaction, account_id: str, upload_id: str, now: datetime, refusal: Any) -> None: ...
+    def require_ready(
+        self, tx: Transaction, account_id: str, upload_id: str, now: datetime, max_pixels: int, refusal: Any
+    ) -> None: ...
     def fetch_incoming(self, account_id: str, upload_id: str, to: Path, *, max_bytes: int) -> int: ...
     def write_clean(self, account_id: str, upload_id: str, photo: CleanPhoto) -> None: ...
     def read_clean(self, account_id: str, upload_id: str) -> bytes: ...
@@ -135,10 +137,10 @@ class Uploads:
         self._store.delete_incoming(account_id, upload_id)
         return outcome
 
-    def require_ready(self, tx: Transaction, account_id: str, upload_id: str, param: str) -> None:
-        """Adds the condition that the upload is ready when the transaction commits.
+    def require_ready(self, tx: Transaction, account_id: str, upload_id: str, param: str, max_pixels: int) -> None:
+        """Adds the condition that the upload is ready, and has at most `max_pixels`, when the transaction commits.
 
-        The commit raises Validation (no such upload), Gone, Conflict (rejected, with the reason) or UploadNotReady.
+        The commit raises Validation (no such upload, too large), Gone, Conflict (rejected, with the reason) or UploadNotReady.
         """
         now = self._clock.now()
         if not is_id("upl", upload_id):
@@ -154,10 +156,14 @@ class Uploads:
                 return Conflict(
                     f"{param}: the upload was rejected: {upload.message}", param=param, reason=upload.reason
                 )
+            pixels = (upload.width or 0) * (upload.height or 0)
+            if upload.status is Status.READY and pixels > max_pixels:
+                too_large = f"{param}: the photo has {pixels} pixels; this model takes at most {max_pixels}"
+                return Validation(too_large, param=param)
             not_ready = UploadNotReady(f"{param}: the upload is {upload.status}.", param=param)
             return not_ready.with_headers(retry_after="1")
 
-        self._store.require_ready(tx, account_id, upload_id, now, refusal)
+        self._store.require_ready(tx, account_id, upload_id, now, max_pixels, refusal)
 
     def photo(self, account_id: str, upload_id: str) -> bytes:
         """The cleaned photo's bytes. Raises Gone if it expired or was deleted meanwhile."""

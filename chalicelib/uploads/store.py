@@ -30,6 +30,7 @@ class UploadRow(Model):
     message = UnicodeAttribute(null=True)
     width = NumberAttribute(null=True)
     height = NumberAttribute(null=True)
+    pixels = NumberAttribute(null=True)
     stored_type = UnicodeAttribute(null=True)
     ttl = NumberAttribute()
 
@@ -92,6 +93,7 @@ class UploadsStore:
             UploadRow.status.set(Status.READY.value),
             UploadRow.width.set(photo.width),
             UploadRow.height.set(photo.height),
+            UploadRow.pixels.set(photo.width * photo.height),
             UploadRow.stored_type.set(photo.content_type),
             *_until(until),
         ]
@@ -114,13 +116,16 @@ class UploadsStore:
     def mark_deleted(self, account_id: str, upload_id: str, now: datetime) -> None:
         self._step(account_id, upload_id, UploadRow.id.exists(), now, [UploadRow.deleted.set(1)])
 
-    def require_ready(self, tx: Transaction, account_id: str, upload_id: str, now: datetime, refusal: Any) -> None:
-        """The transaction holds only while the upload is ready and in its time."""
+    def require_ready(
+        self, tx: Transaction, account_id: str, upload_id: str, now: datetime, max_pixels: int, refusal: Any
+    ) -> None:
+        """The transaction holds only while the upload is ready, in its time, and not larger than that."""
         row = self._rows(account_id, upload_id)
         ready = (
             (UploadRow.status == Status.READY.value)
             & (UploadRow.deleted == 0)
             & (UploadRow.expires_at > epoch_millis(now))
+            & (UploadRow.pixels <= max_pixels)
         )
         tx.add(Write("check", row, refusal, ready))
 

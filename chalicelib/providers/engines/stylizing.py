@@ -95,6 +95,8 @@ def _keeping_colours(painted: Image.Image, photo: Image.Image) -> Image.Image:
 def _load(network: str) -> onnxruntime.InferenceSession:
     options = onnxruntime.SessionOptions()
     options.intra_op_num_threads = THREADS
+    # A thread that waits sleeps, so that a busy machine is not made busier.
+    options.add_session_config_entry("session.intra_op.allow_spinning", "0")
     options.enable_cpu_mem_arena = False
     options.enable_mem_pattern = False
     options.log_severity_level = 3

@@ -1,0 +1,142 @@
+"""What holds for every model of every provider that needs no key: adding one adds it to these tests."""
+
+import io
+from functools import cache
+from pathlib import Path
+
+import pytest
+import skimage
+from PIL import Image, ImageChops, ImageStat
+
+from chalicelib.generation.operations import operations
+from chalicelib.media.photo import CleanPhoto
+from chalicelib.providers import registry
+from chalicelib.providers.capability import Input, Job, Model, Output, ProviderRefused
+from tests.hostile.judge import leftovers
+
+PHOTOS = Path(skimage.__file__).parent / "data"
+#: The least that each operation can be asked for.
+PARAMETERS = {"stylize": {"style": 19}, "upscale": {}}
+UPLOAD = "upl_" + "0" * 26
+
+LOCAL = [model for model in registry.models() if not registry.provider_for(model.id).capability.hosts]
+WORK = [(model, operation) for model in LOCAL for operation in model.operations]
+EACH_JOB = pytest.mark.parametrize(("model", "operation"), WORK, ids=[f"{model.id}-{name}" for model, name in WORK])
+
+
+@cache
+def photo(name: str = "astronaut.png", width: int = 168, height: int = 130, mode: str = "RGB") -> bytes:
+    """A crop of a photograph as the cleaner leaves it; odd sizes, so that padding shows."""
+    with Image.open(PHOTOS / name) as image:
+        small = image.convert(mode).crop((150, 0, 150 + width * 2, height * 2)).resize((width, height))
+    out = io.BytesIO()
+    small.save(out, "JPEG" if mode == "RGB" else "PNG")
+    return out.getvalue()
+
+
+def job(model: Model, operation: str, **changes: object) -> Job:
+    fields: dict[str, object] = {
+        "generation_id": "gen_" + "0" * 26,
+        "idempotency_key": "gen_0/1",
+        "model": model.id,
+        "operation": operation,
+        "parameters": operations()[operation].parse(PARAMETERS[operation]),
+        "photo": photo() if model.input is Input.PHOTO else None,
+        "reference": None,
+        "n": 1,
+        "seed": 7,
+    }
+    return Job(**(fields | changes))
+
+
+def generate(model: Model, operation: str, **changes: object) -> Output:
+    (output,) = registry.provider_for(model.id).generate(job(model, operation, **changes))
+    return output
+
+
+def opened(data: bytes) -> Image.Image:
+    with Image.open(io.BytesIO(data)) as image:
+        image.load()
+    return image
+
+
+def test_there_are_embedded_models_for_stylize_and_upscale() -> None:
+    assert {operation for _, operation in WORK} >= {"stylize", "upscale"}
+
+
+@pytest.mark.parametrize("model", registry.models(), ids=lambda model: model.id)
+def test_every_model_has_a_price_and_only_operations_that_exist(model: Model) -> None:
+    assert type(model.price_assets) is int
+    assert model.price_assets > 0
+    assert set(model.operations) <= set(operations())
+    needs_photo = {operations()[name].needs_photo for name in model.operations}
+    assert needs_photo == {model.input is Input.PHOTO}
+
+
+@EACH_JOB
+def test_a_real_photo_becomes_another_picture(model: Model, operation: str) -> None:
+    output = generate(model, operation)
+
+    image, before = opened(output.data), opened(photo())
+    difference = ImageStat.Stat(ImageChops.difference(image, before.resize(image.size, Image.Resampling.LANCZOS)))
+    assert image.size == (output.width, output.height)
+    assert max(image.size) <= model.max_output_side_pixels
+    assert image.mode == "RGB"
+    assert sum(difference.mean) > 1
+    assert min(ImageStat.Stat(image).stddev) > 10, "a flat picture"
+    assert output.seed == 7
+
+
+@EACH_JOB
+def test_results_carry_no_metadata(model: Model, operation: str) -> None:
+    output = generate(model, operation)
+
+    as_photo = CleanPhoto(output.data, output.content_type, output.width, output.height, "")
+    assert leftovers(as_photo) == []
+
+
+@EACH_JOB
+def test_the_same_job_gives_the_same_bytes(model: Model, operation: str) -> None:
+    assert generate(model, operation).data == generate(model, operation).data
+
+
+@EACH_JOB
+def test_transparency_is_kept(model: Model, operation: str) -> None:
+    with_hole = opened(photo(mode="RGBA"))
+    with_hole.paste((0, 0, 0, 0), (0, 0, 60, 60))
+    out = io.BytesIO()
+    with_hole.save(out, "PNG")
+
+    output = generate(model, operation, photo=out.getvalue())
+
+    result = opened(output.data)
+    assert output.content_type == "image/png"
+    assert result.mode == "RGBA"
+    alpha = result.getchannel("A").resize(with_hole.size)
+    assert alpha.getpixel((30, 30)) < 3
+    assert alpha.getpixel((120, 100)) > 252
+
+
+@EACH_JOB
+def test_jobs_that_do_not_fit_are_refused_and_say_why(model: Model, operation: str) -> None:
+    fits = job(model, operation)
+    other = next(name for name in operations() if name not in model.operations)
+    huge = io.BytesIO()
+    Image.new("L", (7000, 7000)).save(huge, "PNG")
+    for changes, code in (
+        ({"operation": other}, "wrong_operation"),
+        ({"model": "local/none"}, "wrong_operation"),
+        ({"photo": None}, "photo_missing"),
+        ({"photo": b""}, "photo_unreadable"),
+        ({"photo": b"<html>"}, "photo_unreadable"),
+        ({"photo": photo()[:500]}, "photo_unreadable"),
+        ({"photo": huge.getvalue()}, "photo_too_large"),
+        ({"n": model.max_outputs + 1}, "too_many_outputs"),
+        ({"n": 0}, "too_many_outputs"),
+    ):
+        refused_job = Job(**({field: getattr(fits, field) for field in Job.__slots__} | changes))
+        with pytest.raises(ProviderRefused) as refused:
+            registry.provider_for(model.id).generate(refused_job)
+        assert refused.value.code == code
+        assert refused.value.message.endswith(".")
+        assert not refused.value.retryable

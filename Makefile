@@ -37,3 +37,14 @@ $(TOOLS): infra/tools/package.json infra/tools/package-lock.json
 	@command -v npm >/dev/null || { echo "make check needs npm with Node.js 20.19 or newer (https://nodejs.org); make run and make test do not"; exit 1; }
 	@cd infra/tools && npm ci --silent
 	@touch $(TOOLS)
+
+package: setup
+	@$(PY) -m infra.build.package --out .local/package
+
+# make demo PHOTO=me.jpg STYLE=ochre-pastel OUT=picture.jpg
+demo: setup
+	@$(PY) -m infra.demo --port $(PORT) --data $(DATA) $(if $(PHOTO),--photo "$(PHOTO)") $(if $(STYLE),--style "$(STYLE)") $(if $(OUT),--out "$(OUT)")
+
+# make bench ONLY="imports dispatch"
+bench: setup
+	@$(PY) -m tests.bench $(ONLY)

@@ -1,0 +1,1 @@
+"""The deployment: stack fragments, packaging and the laptop runtime."""

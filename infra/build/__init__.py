@@ -1,0 +1,1 @@
+"""Packaging: the merged template and the zip."""

@@ -1,0 +1,1 @@
+"""The AWS emulator as one process: MiniStack behind a gate, with state that survives `kill -9`."""

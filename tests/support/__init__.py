@@ -1,0 +1,1 @@
+"""What the suites share: running stacks and what to ask of them."""

@@ -2,7 +2,7 @@
 
 import time
 from functools import cache, cached_property
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from chalicelib.aws import dispatch, entropy
 from chalicelib.aws.objects import ObjectMissing
@@ -91,14 +91,27 @@ class Services:
         )
 
     @cached_property
-    def uploads(self) -> "Uploads":
+    def cleaner(self) -> Any:
+        """Makes photos safe."""
         from chalicelib.media.gateway import PhotoCleaner
+
+        return PhotoCleaner()
+
+    @cached_property
+    def models(self) -> Any:
+        """The registry of providers and their models."""
+        from chalicelib.providers import registry
+
+        return registry
+
+    @cached_property
+    def uploads(self) -> "Uploads":
         from chalicelib.uploads.service import Uploads
         from chalicelib.uploads.store import UploadsStore, upload_of
 
         return Uploads(
             UploadsStore(self.settings.uploads_table, self.settings.uploads_bucket),
-            PhotoCleaner(),
+            self.cleaner,
             self.clock,
             entropy.token_bytes,
             upload_of=upload_of,
@@ -110,13 +123,12 @@ class Services:
     def generations(self) -> "Generations":
         from chalicelib.generation.service import Generations
         from chalicelib.generation.store import KeyTaken
-        from chalicelib.providers import registry
 
         return Generations(
             self._generation_store,
             self.credits,
             self.uploads,
-            registry,
+            self.models,
             transact,
             self.clock,
             entropy.token_bytes,
@@ -131,13 +143,12 @@ class Services:
         from chalicelib.credits.service import AlreadyDone
         from chalicelib.generation.running.service import Running
         from chalicelib.generation.store import LostClaim
-        from chalicelib.providers import registry
 
         return Running(
             self._generation_store,
             self.credits,
             self.uploads,
-            registry,
+            self.models,
             transact,
             self.clock,
             queue=self._hint_engine,

@@ -4,7 +4,10 @@ import re
 import unicodedata
 
 MAX_CHARACTERS = 254
-_SHAPE = re.compile(r"[^@\s\"<>(),:;\[\]\\]{1,64}@(?:[a-z0-9](?:[a-z0-9-]{0,61}[a-z0-9])?\.)+[a-z0-9-]{2,63}")
+#: A dot-atom of ASCII (RFC 5322, section 3.2.3): SES takes no other local part, and a mail to one would never leave.
+_LOCAL = r"(?=[^@]{1,64}@)[a-z0-9!#$%&'*+/=?^_`{|}~-]+(?:\.[a-z0-9!#$%&'*+/=?^_`{|}~-]+)*"
+_LABEL = r"[a-z0-9](?:[a-z0-9-]{0,61}[a-z0-9])?"
+_SHAPE = re.compile(rf"{_LOCAL}@(?:{_LABEL}\.)+(?=[a-z0-9-]{{2}}){_LABEL}")
 
 
 def normalise(text: str) -> str:

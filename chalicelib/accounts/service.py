@@ -9,7 +9,7 @@ from chalicelib.accounts import signin
 from chalicelib.accounts.signin import Profile, SignedIn, Started
 from chalicelib.kernel.clock import Clock
 from chalicelib.kernel.errors import InvalidCode, RateLimited, Unauthorized, Validation
-from chalicelib.kernel.ids import Entropy, new_id
+from chalicelib.kernel.ids import Entropy, is_id, new_id
 from chalicelib.kernel.transaction import Transact, Transaction
 
 
@@ -112,7 +112,7 @@ class Accounts:
     def session(self, token: str) -> SignedIn:
         """The session of a token. Raises Unauthorized if it has ended, by time, idleness or sign-out."""
         now, account_id, token_hash = self._clock.now(), signin.account_of(token), self._hash("session", token)
-        found = self._store.session(account_id, token_hash)
+        found = self._store.session(account_id, token_hash) if is_id("acct", account_id) else None
         if found is None or found[0] <= now or found[1] + signin.SESSION_IDLE <= now:
             raise Unauthorized("The session has ended; sign in again.")
         if found[1] + signin.SESSION_TOUCH <= now:

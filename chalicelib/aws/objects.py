@@ -106,7 +106,9 @@ class Objects:
         ):
             keys = [{"Key": item["Key"]} for item in page.get("Contents", ())]
             if keys:
-                client("s3").delete_objects(Bucket=self.bucket, Delete={"Objects": keys, "Quiet": True})
+                answer = client("s3").delete_objects(Bucket=self.bucket, Delete={"Objects": keys, "Quiet": True})
+                for left in answer.get("Errors", ()):  # the call succeeds even when some keys did not
+                    self.delete(left["Key"])
                 deleted += len(keys)
         return deleted
 

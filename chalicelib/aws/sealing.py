@@ -8,6 +8,7 @@ from collections import OrderedDict
 from datetime import datetime, timedelta
 from typing import Any
 
+from botocore.exceptions import ClientError
 from cryptography.exceptions import InvalidTag
 from cryptography.hazmat.primitives.ciphers.aead import AESGCM
 from pynamodb.attributes import BinaryAttribute, UnicodeAttribute
@@ -94,7 +95,9 @@ class Sealer:
         try:
             row.save(condition=DataKeyRow.owner.does_not_exist())
         except PutError as error:
-            if error.cause_response_code != "ConditionalCheckFailedException":
+            # Not `error.cause_response_code`, which breaks when the cause is a lost answer: those have no response.
+            refused = error.cause.response["Error"]["Code"] if isinstance(error.cause, ClientError) else None
+            if refused != "ConditionalCheckFailedException":
                 raise
             return self._winner(owner)
         return bytes(made["Plaintext"])

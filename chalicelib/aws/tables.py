@@ -83,6 +83,8 @@ def _add(sent: TransactWrite, write: Write) -> None:
     model: Model = write.model
     if write.kind == "check":
         sent.condition_check(type(model), *_keys(model), condition=write.condition)
+        # PynamoDB has no argument for it, and without the item a refusal cannot say why.
+        sent._condition_check_items[-1]["ReturnValuesOnConditionCheckFailure"] = "ALL_OLD"
     elif write.kind == "delete":
         sent.delete(model, condition=write.condition)
     elif write.kind == "put":

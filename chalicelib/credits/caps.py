@@ -48,10 +48,10 @@ def take(usage: Usage, cap: Cap | None, assets: int, *, max_open: int, now: date
     if usage.open >= max_open:
         problem = ConcurrencyLimited(f"{usage.open} generations are open; at most {max_open} may be.")
         raise problem.with_headers(retry_after="2")
-    window = cap.name(now) if cap else ""
+    window = _window(usage, cap, now) if cap else ""
     spent = usage.spent if usage.window == window else 0
     if cap and spent + assets > cap.assets:
-        left = cap.assets - spent
+        left = max(0, cap.assets - spent)
         raise KeyCapReached(
             f"This costs {assets}; {left} of {cap.assets} are left this {cap.window.value}.",
             cap=cap.assets,
@@ -60,6 +60,12 @@ def take(usage: Usage, cap: Cap | None, assets: int, *, max_open: int, now: date
             needed=assets,
         ).with_headers(x_should_retry="false")
     return Usage(usage.open + 1, window, spent + assets)
+
+
+def _window(usage: Usage, cap: Cap, now: datetime) -> str:
+    """The window to count in. Names of one kind sort by time, and a clock that is behind reopens none that was left."""
+    name = cap.name(now)
+    return max(name, usage.window) if len(usage.window) == len(name) else name
 
 
 def give_back(usage: Usage, window: str, assets: int) -> Usage:

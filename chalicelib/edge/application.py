@@ -6,6 +6,7 @@ from chalice import Chalice, Response
 from chalice.app import Request
 
 from chalicelib.edge import observe
+from chalicelib.edge.http import common_headers
 from chalicelib.edge.problems import as_response
 from chalicelib.edge.requests import base_url, request_id, text_headers
 from chalicelib.kernel.errors import MethodNotAllowed, NotFound
@@ -27,7 +28,7 @@ class Application(Chalice):
         if method in methods:
             answer: dict[str, Any] = super().__call__(event, context)
             return answer
-        return self._refuse(event, context, sorted(methods))
+        return self._refuse(event, context, sorted({*methods, "HEAD"} if "GET" in methods else methods))
 
     def _refuse(self, event: dict[str, Any], context: Any, allowed: list[str]) -> dict[str, Any]:
         request = Request(event, context)
@@ -35,7 +36,7 @@ class Application(Chalice):
         rid = request_id(headers)
         problem = MethodNotAllowed().with_headers(allow=", ".join(allowed)) if allowed else NotFound()
         response: Response = as_response(problem, rid, base_url(headers, request))
-        response.headers["Request-Id"] = rid
+        common_headers(response, rid)
         observe.event("request", request_id=rid, problem=problem.code, status=problem.status)
         refused: dict[str, Any] = response.to_dict(self.api.binary_types)
         return refused

@@ -16,7 +16,7 @@ from chalice.app import Blueprint, Request
 from pydantic import BaseModel, ValidationError
 
 from chalicelib.edge import observe
-from chalicelib.edge.identity import Access, authenticate
+from chalicelib.edge.identity import Access, authenticate, authorise
 from chalicelib.edge.problems import as_response, problem_of
 from chalicelib.edge.requests import base_url, request_id, text_headers
 from chalicelib.kernel.errors import (
@@ -156,12 +156,13 @@ def _serve(route: Route, serve: Callable[[Any], Answer | View], request: Request
     log: observe.Fields = {"request_id": rid, "method": route.method, "route": route.path}
     rate: RateState | None = None
     try:
-        principal = authenticate(route.access, route.scope, headers, route.method)
+        principal = authenticate(route.access, headers, route.method)
         rate = principal.rate
         if principal.account_id:
             log["account_id"] = principal.account_id
         if principal.key_id:
             log["key_id"] = principal.key_id
+        authorise(principal, route.access, route.scope)
         answer = serve(_parse(route, request, path, headers, rid, principal))
         response = _respond(route, answer)
     except Problem as problem:
@@ -173,7 +174,7 @@ def _serve(route: Route, serve: Callable[[Any], Answer | View], request: Request
         told = problem_of(error)
         log["problem"] = told.code
         response = as_response(told, rid, base_url(headers, request))
-    _common_headers(response, rid, rate)
+    common_headers(response, rid, rate)
     log["status"] = response.status_code
     log["milliseconds"] = int((time.perf_counter() - started) * 1000)
     observe.event("request", **log)
@@ -248,7 +249,8 @@ def _respond(route: Route, answer: Answer | View) -> Response:
     return Response(body=body, headers=headers, status_code=answer.status or route.status)
 
 
-def _common_headers(response: Response, rid: str, rate: RateState | None) -> None:
+def common_headers(response: Response, rid: str, rate: RateState | None = None) -> None:
+    """Sets what every answer carries, whatever it says."""
     response.headers["Request-Id"] = rid
     response.headers.setdefault("X-Content-Type-Options", "nosniff")
     response.headers.setdefault("Referrer-Policy", "no-referrer")

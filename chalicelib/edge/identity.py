@@ -20,16 +20,17 @@ class Access(StrEnum):
     KEY_OR_SESSION = "key or session"
 
 
-def authenticate(access: Access, scope: Scope | None, headers: dict[str, str], method: str) -> Principal:
-    """The caller. Raises Unauthorized, Forbidden, CsrfRefused, or RateLimited for a key over its limit."""
-    if access is Access.PUBLIC:
-        return Principal("", frozenset())
-    principal = _principal(headers, method)
+def authenticate(access: Access, headers: dict[str, str], method: str) -> Principal:
+    """The caller. Raises Unauthorized, CsrfRefused, or RateLimited for a key over its limit."""
+    return Principal("", frozenset()) if access is Access.PUBLIC else _principal(headers, method)
+
+
+def authorise(principal: Principal, access: Access, scope: Scope | None) -> None:
+    """Raises Forbidden for a caller who is known and may not do this."""
     if access is Access.SESSION and principal.session_id is None:
         raise Forbidden("This needs a signed-in session; an API key cannot do it.")
     if scope is not None and scope not in principal.scopes:
         raise Forbidden(f"This needs a key with the scope {scope.value!r}.")
-    return principal
 
 
 def _principal(headers: dict[str, str], method: str) -> Principal:

@@ -15,6 +15,7 @@ from chalicelib.kernel.errors import (
     Problem,
     RateLimited,
     Unauthorized,
+    Unavailable,
     UnsupportedMediaType,
     UnsupportedParameter,
     Validation,
@@ -174,7 +175,7 @@ def _responses(route: Route) -> dict[str, Any]:
 
 def _usual(route: Route) -> set[type[Problem]]:
     """The problems that any route of this kind may answer."""
-    usual: set[type[Problem]] = {InternalError, Validation}
+    usual: set[type[Problem]] = {InternalError, Unavailable, Validation}
     if route.access is not Access.PUBLIC:
         usual |= {Unauthorized, Forbidden}
     if route.access is Access.KEY_OR_SESSION:

@@ -3,7 +3,7 @@
 import json
 from typing import Any
 
-from botocore.exceptions import ClientError, HTTPClientError
+from botocore.exceptions import ClientError, ConnectionError, HTTPClientError
 from chalice import Response
 
 from chalicelib.kernel.errors import InternalError, Problem, Unavailable
@@ -40,7 +40,13 @@ THROTTLED = {
     "TransactionConflictException",
     "TransactionInProgressException",
     "KMSInvalidStateException",
+    "KeyUnavailableException",
+    "DependencyTimeoutException",
     "DisabledException",
+    "InternalServerError",
+    "InternalError",
+    "RequestTimeout",
+    "RequestTimeTooSkewed",
 }
 
 
@@ -48,7 +54,7 @@ def problem_of(error: BaseException) -> Problem:
     """What a client is told of an error that is no problem of its own: 503 if trying again can help, else 500."""
     cause = getattr(error, "cause", None) or error
     code = cause.response.get("Error", {}).get("Code") if isinstance(cause, ClientError) else None
-    passing = isinstance(cause, (Contended, HTTPClientError)) or code in THROTTLED
+    passing = isinstance(cause, (Contended, ConnectionError, HTTPClientError)) or code in THROTTLED
     return Unavailable().with_headers(retry_after="1") if passing else InternalError()
 
 

@@ -90,7 +90,11 @@ def create_generation(call: Call[CreateGeneration, None]) -> Answer:
     seconds = _wait(call.headers.get("prefer", ""))
     if seconds:
         headers["Preference-Applied"] = f"wait={seconds}"
-        done = services().generations.wait(call.principal.account_id, made.generation_id, seconds)
+        try:
+            done = services().generations.wait(call.principal.account_id, made.generation_id, seconds)
+        except Gone:
+            # Deleted or expired since: a repetition still gets its first answer.
+            return Answer(made.answer, headers=headers)
         if done.finished_at is not None:
             return Answer(GenerationView.of(done), status=200, headers=headers)
     return Answer(made.answer, headers=headers)

@@ -8,6 +8,8 @@ from chalicelib.kernel.principal import Scope
 
 MAX_KEYS = 100
 MAX_OVERLAP = timedelta(days=7)
+#: So many secrets of one key work at once, those in their overlap included.
+MAX_SECRETS = 10
 
 
 @dataclass(frozen=True, slots=True)

@@ -24,7 +24,9 @@ class Store(Protocol):
     def rename(self, account_id: str, key_id: str, name: str) -> bool: ...
     def set_cap(self, tx: Transaction, key: Key, cap: Cap | None) -> None: ...
     def revoke(self, tx: Transaction, key: Key, now: datetime) -> None: ...
-    def rotate(self, tx: Transaction, key: Key, secret_hash: str, hint: str, *, old_ends_at: datetime) -> None: ...
+    def rotate(
+        self, tx: Transaction, key: Key, secret_hash: str, hint: str, *, now: datetime, old_ends_at: datetime
+    ) -> None: ...
 
 
 class Spending(Protocol):
@@ -143,7 +145,7 @@ class Keys:
 
         def build(tx: Transaction) -> None:
             hashed = self._hash("key", secret)
-            self._store.rotate(tx, key, hashed, secrets.hint(secret), old_ends_at=now + overlap)
+            self._store.rotate(tx, key, hashed, secrets.hint(secret), now=now, old_ends_at=now + overlap)
 
         self._transact(build)
         return self.get(account_id, key_id), secret
@@ -158,7 +160,11 @@ class Keys:
             self._store.revoke(tx, key, self._clock.now())
             self._spending.end_key(tx, account_id, key_id, key.cap)
 
-        self._transact(build)
+        try:
+            self._transact(build)
+        except Conflict:
+            if self.get(account_id, key_id).revoked_at is None:
+                raise
 
     def _there(self, key: Key | None) -> Key:
         if key is None:

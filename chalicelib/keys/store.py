@@ -12,7 +12,7 @@ from chalicelib.kernel.clock import epoch_millis, from_epoch
 from chalicelib.kernel.errors import Conflict
 from chalicelib.kernel.principal import Scope
 from chalicelib.kernel.transaction import Transaction, Write, stale
-from chalicelib.keys.key import Key
+from chalicelib.keys.key import MAX_SECRETS, Key
 
 LOOK_UP = "look-up"
 READ_BATCH = 100
@@ -123,10 +123,21 @@ class KeysStore:
             tx.add(Write("delete", self._secrets(f"secret#{secret_hash}", LOOK_UP), stale))
         self._change(tx, key, [KeyRow.revoked_at.set(epoch_millis(now)), KeyRow.secrets.set([])], self._version(row))
 
-    def rotate(self, tx: Transaction, key: Key, secret_hash: str, hint: str, *, old_ends_at: datetime) -> None:
-        """Adds a secret; the ones before it end at `old_ends_at` at the latest."""
+    def rotate(
+        self, tx: Transaction, key: Key, secret_hash: str, hint: str, *, now: datetime, old_ends_at: datetime
+    ) -> None:
+        """Adds a secret; the ones before it end at `old_ends_at` at the latest, and those that have ended are removed.
+
+        Raises Conflict at MAX_SECRETS secrets in force.
+        """
         row = get(self._keys, key.account_id, key.id)
-        old = [found for secret in (row.secrets if row else ()) if (found := self._find(secret))]
+        known = [found for secret in (row.secrets if row else ()) if (found := self._find(secret))]
+        old = [found for found in known if not found.ends_at or int(found.ends_at) > epoch_millis(now)]
+        if len(old) >= MAX_SECRETS:
+            raise Conflict(f"At most {MAX_SECRETS} secrets of a key work at once; wait for an overlap to end.")
+        for ended in known:
+            if ended not in old:
+                tx.add(Write("delete", ended, stale))
         for found in old:
             sooner = min(epoch_millis(old_ends_at), int(found.ends_at or epoch_millis(old_ends_at)))
             tx.add(Write("update", found, stale, SecretRow.pk.exists(), (SecretRow.ends_at.set(sooner),)))

@@ -140,7 +140,8 @@ class Uploads:
     def require_ready(self, tx: Transaction, account_id: str, upload_id: str, param: str, max_pixels: int) -> None:
         """Adds the condition that the upload is ready, and has at most `max_pixels`, when the transaction commits.
 
-        The commit raises Validation (no such upload, too large), Gone, Conflict (rejected, with the reason) or UploadNotReady.
+        The commit raises Validation (no such upload, too large), Gone, Conflict (rejected, with the reason) or
+        UploadNotReady.
         """
         now = self._clock.now()
         if not is_id("upl", upload_id):

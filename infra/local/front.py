@@ -30,6 +30,8 @@ THREADS = 32
 MAX_REQUEST_BYTES = 10 * 1024 * 1024
 MAX_DISCARDED_BYTES = 10 * MAX_REQUEST_BYTES
 TIMEOUT_SECONDS = 29.0
+#: A client whose body is refused has paused, and waits for an answer, when it has sent nothing for so long.
+PAUSE_SECONDS = 0.3
 # https://docs.aws.amazon.com/apigateway/latest/developerguide/supported-gateway-response-types.html
 GATEWAY_CODES = {413: "REQUEST_TOO_LARGE", 502: "INTEGRATION_FAILURE", 504: "INTEGRATION_TIMEOUT"}
 MAX_RESPONSE_BYTES = 6 * 1024 * 1024  # Lambda's
@@ -112,7 +114,8 @@ class Front:
 async def _read(scope: dict[str, Any], receive: Receive) -> bytes | HttpAnswer | None:
     """The body; or the refusal of one that is too large; or None when the client disconnected.
 
-    What is too large is thrown away as it comes: a client that is still sending would not read the answer.
+    What is too large is thrown away as it comes, for a client that is still sending would not read the answer; one
+    that waits to be told is told.
     """
     too_large = problem(413, "Request Too Long", scope["path"])
     declared = next((v for n, v in scope["headers"] if n.lower() == b"content-length"), b"0")
@@ -120,7 +123,10 @@ async def _read(scope: dict[str, Any], receive: Receive) -> bytes | HttpAnswer |
     chunks: list[bytes] = []
     received_bytes = 0
     while True:
-        message = await receive()
+        try:
+            message = await asyncio.wait_for(receive(), PAUSE_SECONDS if refused else None)
+        except TimeoutError:
+            return too_large
         if message["type"] == "http.disconnect":
             return None
         chunk = message.get("body", b"")

@@ -5,7 +5,6 @@ import json
 import signal
 import socket
 import sys
-import threading
 import time
 from concurrent.futures import ThreadPoolExecutor
 from types import FrameType
@@ -37,7 +36,7 @@ class Laptop:
         self._data = data
         self._lock = data.lock()
         self._isolated = isolated
-        self._stop = threading.Event()
+        self._told_to_stop = False
         self._started = False
         self._began = time.monotonic()
         self._children: list[Child] = []
@@ -99,7 +98,8 @@ class Laptop:
     def watch(self) -> None:
         """Restarts what dies until told to stop. Raises LaptopError when something keeps dying."""
         trim_at = time.monotonic() + TRIM_EVERY_SECONDS
-        while not self._stop.wait(_POLL_SECONDS):
+        while not self._told_to_stop:
+            time.sleep(_POLL_SECONDS)
             for child in self._children:
                 if child.died:
                     self._revive(child)
@@ -116,8 +116,8 @@ class Laptop:
 
     def tell_to_stop(self, *_: int | FrameType | None) -> None:
         """A signal handler: ends `watch`, or `start` wherever it is. Raises LaptopError in the latter case, once."""
-        told_before = self._stop.is_set()
-        self._stop.set()
+        # A plain member: an Event is locked while `watch` waits for it in this very thread, and setting it would wait.
+        told_before, self._told_to_stop = self._told_to_stop, True
         if not self._started and not told_before:
             raise LaptopError("stopped before it was ready")
 

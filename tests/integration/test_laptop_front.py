@@ -67,7 +67,7 @@ def test_a_client_that_hangs_up_does_not_stop_its_request(stack: Stack) -> None:
         keys = stack.api("GET", "/v1/keys", key=account.token).json()["data"]
         return any("nobody waited" in key["name"] for key in keys)
 
-    wait_until(made, "the key", seconds=10)
+    assert wait_until(made, "the key", seconds=10)
 
 
 def request(headers: dict[str, str], body: bytes = b"") -> HttpRequest:

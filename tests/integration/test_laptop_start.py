@@ -184,5 +184,5 @@ def test_nothing_is_left_listening(data: Path) -> None:
                     return False
         return True
 
-    wait_until(all_free, "the ports to be free after kill -9 of the supervisor", seconds=10)
+    assert wait_until(all_free, "the ports to be free after kill -9 of the supervisor", seconds=10)
     shutil.rmtree(data)

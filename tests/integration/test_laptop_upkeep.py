@@ -99,7 +99,7 @@ def test_the_schedule_really_fires(stack: Stack) -> None:
     def fired() -> bool:
         return any(rescue in command_of(pid) for pid in stack.pids(everything=True).values())
 
-    wait_until(fired, "the scheduled rescue", seconds=100)
+    assert wait_until(fired, "the scheduled rescue", seconds=100)
 
 
 def test_mail_goes_to_the_outbox_and_nowhere_else(stack: Stack) -> None:

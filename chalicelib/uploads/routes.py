@@ -124,7 +124,7 @@ def get_upload(call: Call[None, None]) -> UploadView:
     problems=(ConfirmationRequired, Gone),
 )
 def delete_upload(call: Call[Confirm, ConfirmQuery]) -> Answer:
-    """Permanent. Generations that already use it are not affected."""
+    """Permanent. A generation that has not begun yet ends without a charge; finished ones are not affected."""
     account_id, upload_id = call.principal.account_id, call.path["upload_id"]
     if upload_id not in (call.body.confirm, call.query.confirm):
         services().uploads.get(account_id, upload_id)

@@ -2,10 +2,14 @@
 
 from collections.abc import Iterator
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import pytest
 
 from tests.support.stack import Stack
+
+if TYPE_CHECKING:
+    from tests.support.standin import Desk
 
 TESTS = Path(__file__).parent
 SUITES = ("unit", "tidy", "integration", "faults", "e2e", "browser", "bench")
@@ -29,9 +33,24 @@ def stack(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Stack]:
         running.stop()
 
 
+@pytest.fixture
+def desk(tmp_path: Path) -> "Iterator[Desk]":
+    """A fresh stand-in for Stripe with a webhook of its own; it starts in milliseconds."""
+    from tests.support.standin import Running  # the library behind it is slow to import
+
+    running = Running(tmp_path / "stripe")
+    try:
+        yield running.desk
+    finally:
+        running.stop()
+
+
 @pytest.fixture(scope="session")
 def emulator(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Stack]:
-    """AWS with the template deployed and nothing running on it: queues keep their messages."""
+    """AWS with the template deployed and nothing running on it: queues keep their messages.
+
+    The stand-in for Stripe runs beside it, and tells nobody of its events.
+    """
     running = Stack(tmp_path_factory.mktemp("emulator") / "data", only_emulator=True)
     try:
         yield running.start()

@@ -2,10 +2,11 @@
 
 import argparse
 import importlib.util
+import os
 import sys
 from pathlib import Path
 
-_NEEDED = ("boto3", "botocore", "chalice", "hypercorn", "ministack", "samtranslator", "yaml")
+_NEEDED = ("boto3", "botocore", "chalice", "hypercorn", "jinja2", "ministack", "samtranslator", "stripe", "yaml")
 
 
 def main() -> int:
@@ -28,6 +29,7 @@ def main() -> int:
     arguments = parser.parse_args()
 
     from infra.local.datadir import DataDir, LaptopError
+    from infra.local.payments import keys_in
     from infra.local.supervisor import Laptop, run
 
     try:
@@ -37,6 +39,7 @@ def main() -> int:
             isolated=arguments.isolated,
             sweep_seconds=arguments.sweep_seconds,
             only_emulator=arguments.only_emulator,
+            stripe_keys=keys_in(os.environ),
         )
     except LaptopError as error:
         print(f"fotogenic: {error}", file=sys.stderr)

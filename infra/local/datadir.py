@@ -52,6 +52,7 @@ class DataDir:
         self.state = self.root / "state"
         self.objects = self.root / "objects"
         self.build = self.root / "build"
+        self.stripe = self.root / "stripe"
         self.demo = self.root / "demo.json"
         self.functions = self.root / "functions.json"
         self._marker = self.root / "laptop.json"
@@ -111,6 +112,16 @@ class DataDir:
     @deployed.setter
     def deployed(self, fingerprint: str) -> None:
         self._memory["deployed"] = fingerprint
+        self._remember()
+
+    @property
+    def offered(self) -> str:
+        """The version of the catalog that Stripe was told last, and which Stripe; empty before the first time."""
+        return str(self._memory.get("offered", ""))
+
+    @offered.setter
+    def offered(self, version: str) -> None:
+        self._memory["offered"] = version
         self._remember()
 
     def lock(self) -> IO[str]:

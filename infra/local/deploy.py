@@ -4,6 +4,7 @@ import hashlib
 import json
 import time
 from email.utils import parseaddr
+from pathlib import Path
 from typing import Any
 
 import boto3
@@ -21,7 +22,7 @@ WAIT_SECONDS = 180.0
 _FUNCTION_TYPES = ("AWS::Serverless::Function", "AWS::Lambda::Function")
 
 
-def laptop_parameters(base_url: str) -> dict[str, str]:
+def laptop_parameters(base_url: str, stripe_url: str) -> dict[str, str]:
     """What the laptop chooses where the template leaves a choice; unknown ones are not passed."""
     return {
         "BrowserOrigin": base_url,
@@ -31,6 +32,7 @@ def laptop_parameters(base_url: str) -> dict[str, str]:
         "KeyMode": "test",
         "MailSender": "Fotogenic <no-reply@fotogenic.invalid>",
         "SignupBonusAssets": "100",
+        "StripeBaseUrl": stripe_url,
         "Transport": "http",
     }
 
@@ -45,9 +47,18 @@ def root_client(data: DataDir, service: str, port: int) -> Any:
 
 def fingerprint(parameters: dict[str, str]) -> str:
     """Changes when anything does that the deployed template or zip is made of."""
-    digest = hashlib.sha256(json.dumps(parameters, sort_keys=True).encode())
     roots = [*(PROJECT / source for source in SOURCES), PROJECT / "infra" / "stack", PROJECT / "infra" / "build"]
     roots += [PROJECT / "infra" / "local" / name for name in ("deploy.py", "reconcile.py")]
+    return _digest(json.dumps(parameters, sort_keys=True), roots)
+
+
+def catalog_version(account: str) -> str:
+    """Changes when anything does that says what is sold and how Stripe is told, or the Stripe account does."""
+    return _digest(account, [PROJECT / "chalicelib" / "billing"])
+
+
+def _digest(beginning: str, roots: list[Path]) -> str:
+    digest = hashlib.sha256(beginning.encode())
     for root in roots:
         for path in sorted(p for p in ([root] if root.is_file() else root.rglob("*")) if p.is_file()):
             if "__pycache__" not in path.parts:
@@ -152,6 +163,13 @@ class Deployer:
             ses.create_email_identity(EmailIdentity=address)
         except ses.exceptions.AlreadyExistsException:
             pass  # verified by an earlier deployment
+
+    def put_secret(self, logical_id: str, value: str) -> None:
+        """The operator's part at Secrets Manager: the value of a secret that the template only declares."""
+        name = self.resources()[logical_id][1]
+        secrets = self._make("secretsmanager")
+        if secrets.get_secret_value(SecretId=name)["SecretString"] != value:
+            secrets.put_secret_value(SecretId=name, SecretString=value)
 
     def resources(self) -> dict[str, tuple[str, str]]:
         """Logical id → (type, physical id) of everything in the stack."""

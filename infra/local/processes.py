@@ -98,6 +98,14 @@ class Child:
         self._starts = [moment for moment in self._starts if moment > since]
         return len(self._starts) > MAX_RESTARTS
 
+    def wait(self, seconds: float) -> int | None:
+        """Waits for it to end by itself; its exit code, or None when it still runs after so long."""
+        assert self._process is not None, "it was not started"
+        try:
+            return self._process.wait(seconds)
+        except subprocess.TimeoutExpired:
+            return None
+
     def stop(self, grace_seconds: float) -> None:
         """Asks it to end, waits, and ends it."""
         if self._process is None:

@@ -19,6 +19,7 @@ from infra.local import demo
 from infra.local.datadir import HOST, DataDir
 from infra.local.deploy import STACK, root_client
 from infra.local.functions import Deployment
+from tests.support.dashboard import Dashboard
 
 PROJECT = Path(__file__).resolve().parents[2]
 START_SECONDS = 100.0
@@ -28,6 +29,7 @@ MODULES = {
     "functions": "infra.local.runner",
     "front": "infra.local.front",
     "sweeper": "infra.local.sweeper",
+    "stripe": "infra.local.stripe",
 }
 
 
@@ -48,12 +50,23 @@ class Account:
 class Stack:
     """One `infra.local run` process and everything below it. Stops by process id, never by name."""
 
-    def __init__(self, data: Path, *, port: int = 0, isolated: bool = True, only_emulator: bool = False) -> None:
+    def __init__(
+        self,
+        data: Path,
+        *,
+        port: int = 0,
+        isolated: bool = True,
+        only_emulator: bool = False,
+        variables: dict[str, str] | None = None,
+    ) -> None:
+        """`variables` are set for it; what the user has set for Stripe is not passed on."""
         self.data = data
         self.base_url = ""
         self.said: list[str] = []
         self._port = port
         self._flags = [*(["--isolated"] if isolated else []), *(["--only-emulator"] if only_emulator else [])]
+        self._variables = {name: value for name, value in os.environ.items() if not name.startswith("STRIPE_")}
+        self._variables |= variables or {}
         self._process: subprocess.Popen[str] | None = None
         self._clients: dict[tuple[str, int], Any] = {}
 
@@ -63,6 +76,7 @@ class Stack:
         self._process = subprocess.Popen(
             [*command, "--sweep-seconds", "1", *self._flags],
             cwd=PROJECT,
+            env=self._variables,
             stdin=subprocess.DEVNULL,
             stdout=subprocess.PIPE,
             stderr=subprocess.STDOUT,
@@ -124,7 +138,7 @@ class Stack:
         return self._process.pid
 
     def pids(self, *, everything: bool = False) -> dict[str, int]:
-        """The process ids by name (`emulator`, `functions`, `front`, `sweeper`); `everything` adds their children."""
+        """The process ids by the names of MODULES; `everything` adds their children."""
         found: dict[str, int] = {}
         for pid in children_of(self.pid):
             command = command_of(pid)
@@ -140,9 +154,17 @@ class Stack:
         return json.loads((self.data / "demo.json").read_text())
 
     @property
+    def stripe(self) -> Dashboard:
+        """The stand-in for Stripe that belongs to the stack."""
+        return Dashboard(self.data / "stripe", f"http://{HOST}:{self._port_of('stripe')}")
+
+    def _port_of(self, name: str) -> int:
+        return int(json.loads((self.data / "laptop.json").read_text())["ports"][name])
+
+    @property
     def emulator_port(self) -> int:
         """Where the stack's AWS is."""
-        return int(json.loads((self.data / "laptop.json").read_text())["ports"]["emulator"])
+        return self._port_of("emulator")
 
     @property
     def endpoint_url(self) -> str:
@@ -209,7 +231,7 @@ class Stack:
         return Account(address, account.json()["id"], token, key.json()["secret"])
 
     def log(self, name: str) -> str:
-        """What `emulator`, `functions`, `front` or `sweeper` wrote."""
+        """What one of MODULES wrote."""
         return (self.data / "logs" / f"{name}.log").read_text(errors="replace")
 
 

@@ -4,6 +4,8 @@ import secrets
 
 token_bytes = secrets.token_bytes
 token_urlsafe = secrets.token_urlsafe
+#: A number below that, each equally likely.
+below = secrets.randbelow
 
 
 def digits(count: int) -> str:

@@ -10,7 +10,7 @@ from botocore.config import Config
 from chalicelib.aws.settings import region
 
 _making = Lock()
-#: SDK attempts per call. Our own loop (`aws.tables.commit`) only adds attempts for contended transactions, which the
+#: SDK attempts per call. Our own loop (`aws.tables.transact`) only adds attempts for contended transactions, which the
 #: SDK never retries, so no failure is retried by both layers.
 SDK_ATTEMPTS = 3
 CONNECT_SECONDS = 2

@@ -15,6 +15,7 @@ class Settings(BaseModel):
     accounts_table: str
     keys_table: str
     credits_table: str
+    billing_table: str
     uploads_table: str
     generations_table: str
     vault_table: str
@@ -22,8 +23,11 @@ class Settings(BaseModel):
     results_bucket: str
     mail_queue_url: str
     engine_queue_url: str
+    billing_queue_url: str
     peppers_secret: str = Field(description="name or ARN of the secret that holds the peppers")
     sealing_key: str = Field(description="id of the KMS key that wraps data keys")
+    stripe_secret: str = Field(description="name or ARN of the secret with Stripe's API key and webhook secrets")
+    stripe_base_url: str = Field("https://api.stripe.com", pattern=r"^https?://", description="where Stripe's API is")
     mail_sender: str = "Fotogenic <no-reply@fotogenic.invalid>"
     key_mode: str = Field("live", pattern="^(live|test)$", description="second part of the API keys made here")
     signup_bonus_assets: int = Field(0, ge=0, le=1_000_000)

@@ -44,39 +44,48 @@ def bind(row: type[Row], table_name: str) -> type[Row]:
     return bound
 
 
+class Busy(Exception):
+    """Another transaction has one of the items just now, or DynamoDB takes no more; nothing was written."""
+
+
 def commit(transaction: Transaction) -> None:
     """Sends the writes as one TransactWriteItems.
 
-    Raises what the first failed condition means (Write.refusal, given the item that stood in the way), or Contended
-    after COMMIT_ATTEMPTS tries. A failed condition always wins over a conflict: retrying could not help it.
+    Raises what the first failed condition means (Write.refusal, given the item that stood in the way), or Busy. A
+    failed condition always wins over a conflict: retrying could not help it.
     """
     if not transaction.writes:
         return
     ordered = sorted(transaction.writes, key=lambda write: SENT_ORDER[write.kind])
-    for attempt in range(COMMIT_ATTEMPTS):
-        try:
-            with TransactWrite(connection=connection()) as sent:
-                for write in ordered:
-                    _add(sent, write)
-            return
-        except TransactWriteError as error:
-            _refuse(ordered, error)
-            time.sleep(jitter(FIRST_WAIT_SECONDS * 2**attempt))
-    raise Contended(f"{len(ordered)} writes, {COMMIT_ATTEMPTS} attempts")
+    try:
+        with TransactWrite(connection=connection()) as sent:
+            for write in ordered:
+                _add(sent, write)
+    except TransactWriteError as error:
+        _refuse(ordered, error)
+        raise Busy from None
 
 
 def transact(build: Callable[[Transaction], Result]) -> Result:
-    """`kernel.transaction.Transact`: at most STALE_ATTEMPTS builds, with full jitter between them."""
-    for attempt in range(STALE_ATTEMPTS):
-        transaction = Transaction()
-        result = build(transaction)
+    """`kernel.transaction.Transact`: at most STALE_ATTEMPTS builds whose reads went stale and COMMIT_ATTEMPTS that met
+    a conflict, with full jitter between them. After a conflict too it is built anew: whoever was first has changed what
+    was read."""
+    stale = busy = 0
+    while stale < STALE_ATTEMPTS and busy < COMMIT_ATTEMPTS:
+        transaction = Transaction(stale + busy)
         try:
+            result = build(transaction)
             commit(transaction)
         except StaleRead:
-            time.sleep(jitter(FIRST_WAIT_SECONDS * 2 ** min(attempt, 5)))
+            stale += 1
+        except Busy:
+            busy += 1
         else:
+            for hint in transaction.then:
+                hint()
             return result
-    raise Contended(f"the reads went stale {STALE_ATTEMPTS} times")
+        time.sleep(jitter(FIRST_WAIT_SECONDS * 2 ** min(stale + busy - 1, 5)))
+    raise Contended(f"{stale} reads went stale, {busy} commits met a conflict")
 
 
 def _add(sent: TransactWrite, write: Write) -> None:

@@ -4,91 +4,253 @@ from collections.abc import Callable
 from datetime import datetime
 from typing import Any, Protocol
 
-from chalicelib.credits import caps, ledger
-from chalicelib.credits.caps import Cap, Usage
+from chalicelib.credits import caps, lanes, ledger
+from chalicelib.credits.adjustments import adjust
+from chalicelib.credits.books import AlreadyDone, Books, Kept, Snapshot
+from chalicelib.credits.caps import Cap
+from chalicelib.credits.lanes import CONTENDED, NO_LANE, Lanes, Spender
+from chalicelib.credits.laning.service import Laning
 from chalicelib.credits.ledger import Balance, Bucket, BucketKind, Entry, Move
 from chalicelib.kernel.clock import Clock
-from chalicelib.kernel.errors import Unauthorized
-from chalicelib.kernel.ids import Entropy, new_id
-from chalicelib.kernel.transaction import Transact, Transaction
+from chalicelib.kernel.errors import InsufficientAssets, Unauthorized
+from chalicelib.kernel.transaction import StaleRead, Transact, Transaction
 
-
-class AlreadyDone(Exception):
-    """The move was written before; nothing is written again."""
+__all__ = ["AlreadyDone", "Credits", "NoHold"]
 
 
 class NoHold(Exception):
     """There is no hold for that generation."""
 
 
-class Store(Protocol):
-    """What the use cases need of `credits.store`."""
+class Uses(Protocol):
+    """What these use cases need of `credits.used.store`."""
 
-    def snapshot(self, account_id: str, *, spender: str = "", moves: tuple[str, ...] = ()) -> Any: ...
-    def open(self, tx: Transaction, account_id: str) -> None: ...
-    def set_balance(self, tx: Transaction, before: Any, after: Balance) -> None: ...
-    def add_move(
-        self,
-        tx: Transaction,
-        account_id: str,
-        move: Move,
-        *,
-        entry_id: str,
-        at: datetime,
-        refusal: Callable[[Any], Exception],
-        spender: str = "",
-        window: str = "",
-        request_id: str = "",
+    def count(
+        self, tx: Transaction, account_id: str, *, day: str, spender: str, model: str, place: int | None, assets: int
     ) -> None: ...
-    def set_usage(self, tx: Transaction, account_id: str, spender: str, before: Any, after: Usage) -> None: ...
-    def set_key(self, tx: Transaction, account_id: str, spender: str, *, cap: Cap | None, ended: bool) -> None: ...
-    def moves(self, account_id: str, *, before: str | None, limit: int) -> list[Any]: ...
 
 
 class Credits:
-    """The ledger of a deployment. `usage_of` and `entry_of` read the store's rows."""
+    """The ledger of a deployment."""
 
     def __init__(
         self,
-        store: Store,
+        books: Books,
+        laning: Laning,
+        uses: Uses,
         transact: Transact,
         clock: Clock,
-        entropy: Entropy,
         *,
-        usage_of: Callable[[Any], tuple[Usage, Cap | None, bool]],
         entry_of: Callable[[Any], Entry],
         max_open: int,
     ) -> None:
-        self._store = store
+        self._books = books
+        self._store = books.store
+        self._laning = laning
+        self._uses = uses
         self._transact = transact
         self._clock = clock
-        self._entropy = entropy
-        self._usage_of = usage_of
         self._entry_of = entry_of
         self._max_open = max_open
 
     def balance(self, account_id: str) -> Balance:
-        """Strongly consistent."""
-        balance: Balance = self._store.snapshot(account_id).balance
-        return balance
+        """Strongly consistent, with what lanes hold."""
+        return self._laning.whole(account_id)
 
     def entries(self, account_id: str, *, before: str | None, limit: int) -> list[Entry]:
         """Newest first, older than the entry `before`."""
-        return [self._entry_of(row) for row in self._store.moves(account_id, before=before, limit=limit)]
+        spread = self._store.snapshot(account_id).balance.spread
+        rows = self._store.moves(account_id, before=before, limit=limit, spread=spread)
+        return [self._entry_of(row) for row in rows]
 
     def open_account(self, tx: Transaction, account_id: str, *, bonus: int, request_id: str) -> None:
         """The balance of a new account, with its bonus if there is one."""
         if not bonus:
             self._store.open(tx, account_id)
             return
-        bucket = Bucket("signup", BucketKind.BONUS, bonus)
-        self._grant(tx, self._store.snapshot(account_id), account_id, bucket, cause="signup", request_id=request_id)
+        before, now = self._store.snapshot(account_id), self._clock.now()
+        after, move = ledger.grant(before.balance, Bucket("signup", BucketKind.BONUS, bonus), now, cause="signup")
+        self._books.change(tx, before, after, (move,), now, request_id=request_id)
 
     def grant(self, account_id: str, bucket: Bucket, *, cause: str, request_id: str) -> bool:
-        """Adds the bucket once, however often it is called with the same `bucket.id`; says if it did so now."""
+        """Adds a bonus once, however often it is called with the same `bucket.id`; says if it did so now.
+
+        What was paid for comes through `Paid`. Raises ValueError for it.
+        """
+        if bucket.kind is not BucketKind.BONUS:
+            raise ValueError("what was paid for is granted with its payment")
+        return self._move(
+            account_id, lambda balance, now: ledger.grant(balance, bucket, now, cause=cause), request_id=request_id
+        )
+
+    def adjust(self, account_id: str, assets: int, *, key: str, reason: str, request_id: str) -> bool:
+        """An operator's correction, once for each `key`; says if it was made now. Raises as `adjustments.adjust`."""
+        return self._move(
+            account_id,
+            lambda balance, now: adjust(balance, assets, now, key=key, reason=reason),
+            request_id=request_id,
+        )
+
+    def hold(
+        self, tx: Transaction, account_id: str, generation_id: str, assets: int, *, spender: str, request_id: str
+    ) -> str:
+        """Adds the hold and the key's count. Returns its lane, to be kept and given to `settle`; empty if in none.
+
+        Raises InsufficientAssets, KeyCapReached, ConcurrencyLimited; Unauthorized if the key was revoked, also
+        meanwhile; StaleRead when it has to be built again.
+        """
+        now = self._clock.now()
+        before, known = self._look(account_id, generation_id, spender)
+        if known.ended:
+            raise Unauthorized("This key has been revoked.")
+        who = {"spender": spender, "request_id": request_id}
+        if known.lanes is not None:
+            index = self._laning.pick(account_id, spender, known.lanes, assets, tx.attempt)
+            if index is None:
+                self._laning.close(account_id, spender)
+                raise StaleRead("the lanes could not pay")
+            self._laning.store.hold(tx, account_id, spender, known.lanes, index, assets)
+            move, lane = lanes.hold(known.lanes, generation_id, assets), _lane(known.lanes, index)
+            self._books.write(tx, account_id, move, now, day=known.lanes.day, lane=lane, **who)
+            return lane
+        if tx.attempt >= CONTENDED and self._laning.open(account_id, spender, assets):
+            raise StaleRead("there are lanes now")
+        return self._hold_outside(tx, before, known, generation_id, assets, now, who)
+
+    def settle(
+        self,
+        tx: Transaction,
+        account_id: str,
+        generation_id: str,
+        posted: int,
+        *,
+        spender: str,
+        request_id: str,
+        lane: str = "",
+        model: str = "",
+        lapsed: bool = False,
+    ) -> None:
+        """Adds the resolution of the hold: `posted` is charged, the rest goes back. `lapsed`: nobody took it in time.
+        `lane` is what `hold` returned.
+
+        Raises NoHold; AlreadyDone if the hold was resolved before (also from the commit); StaleRead.
+        """
+        now = self._clock.now()
+        hold_key, settle_key = ledger.hold_key(generation_id), ledger.settle_key(generation_id)
+        moves, inside = (hold_key, settle_key), lane not in ("", NO_LANE)
+        before = self._store.snapshot(account_id, spender=spender, moves=moves, placed=bool(lane), balance=not inside)
+        held: Kept | None = before.move(hold_key)
+        if held is None:
+            raise NoHold(generation_id)
+        if before.move(settle_key) is not None:
+            raise AlreadyDone(settle_key)
+        known: Spender = before.spender(spender)
+        index = _index(known.lanes, lane)
+        place = lanes.place_of(generation_id) if lane else None
+        if posted:
+            self._uses.count(
+                tx, account_id, day=f"{now:%Y-%m-%d}", spender=spender, model=model, place=place, assets=posted
+            )
+        who = {"spender": spender, "request_id": request_id}
+        if known.lanes is not None and index is not None:
+            if not known.lanes.bucket.alive(now) or (
+                tx.attempt and not self._laning.is_open(account_id, spender, known.lanes, index)
+            ):
+                self._laning.close(account_id, spender)
+                raise StaleRead("the lanes were closed")
+            move, back = lanes.settle(held.move, posted, lapsed=lapsed)
+            amount = sum(part.assets for part in held.move.parts)
+            self._laning.store.settle(tx, account_id, spender, known.lanes, index, amount, back)
+            self._books.write(tx, account_id, move, now, day=held.day, lane=lane, **who)
+            return
+        if inside:  # it was closed since, and what it held is in the balance
+            before = self._store.snapshot(account_id, spender=spender)
+            known = before.spender(spender)
+        balance, expiries = self._books.opened(before, now)
+        after, move, expired = ledger.settle(balance, held.move, posted, now, lapsed=lapsed)
+        unused = sum(part.assets for part in held.move.parts) - posted
+        counted = _counted(known, caps.give_back(known.usage, held.day, unused))
+        self._books.change(tx, before, after, expiries, now, expired=expired, request_id=request_id)
+        self._store.set_spender(tx, account_id, spender, known, counted)
+        self._books.write(tx, account_id, move, now, day=held.day, lane=lane, **who)
+
+    def register_key(self, tx: Transaction, account_id: str, key_id: str, cap: Cap | None) -> None:
+        """Lets a key spend, up to its cap. For a key that spends already, call `rein_in` after the commit."""
+        self._store.set_key(tx, account_id, key_id, cap=cap, ended=False, at=self._clock.now())
+
+    def end_key(self, tx: Transaction, account_id: str, key_id: str, cap: Cap | None) -> None:
+        """From the commit and `rein_in` on no hold is taken for the key."""
+        self._store.set_key(tx, account_id, key_id, cap=cap, ended=True, at=self._clock.now())
+
+    def rein_in(self, account_id: str, key_id: str) -> None:
+        """What was decided of a key holds for its lanes too: they are closed, and opened under the new rule if ever."""
+        self._laning.close(account_id, key_id)
+
+    def _hold_outside(
+        self,
+        tx: Transaction,
+        before: Snapshot,
+        known: Spender,
+        generation_id: str,
+        assets: int,
+        now: datetime,
+        who: dict[str, str],
+    ) -> str:
+        """A hold that the balance itself pays. It refuses only when no lanes are open, so that no refusal is false."""
+        account_id = before.account_id
+        counted = caps.take(known.usage, known.cap, assets, max_open=self._max_open, now=now)
+        balance, expiries = self._books.opened(before, now)
+        try:
+            after, move = ledger.hold(balance, generation_id, assets, now)
+        except InsufficientAssets:
+            if not balance.laned:
+                raise
+            self._laning.close_all(account_id, balance)
+            raise StaleRead("what lanes held is back") from None
+        if ledger.overtakes(balance, move):
+            self._laning.close_all(account_id, balance)
+            raise StaleRead("what ends sooner is spent first")
+        lane = NO_LANE if balance.spread else ""
+        self._books.change(tx, before, after, expiries, now, request_id=who["request_id"])
+        self._store.set_spender(tx, account_id, who["spender"], known, _counted(known, counted))
+        self._books.write(tx, account_id, move, now, day=counted.day, lane=lane, **who)
+        return lane
+
+    def _look(self, account_id: str, generation_id: str, spender: str) -> tuple[Snapshot, Spender]:
+        """What a hold is planned from. The balance is not read for a spender that seems to have lanes.
+
+        Raises AlreadyDone for a generation that was held outside before its account had lanes; one that was held since
+        is refused by the commit.
+        """
+        key, expected = ledger.hold_key(generation_id), self._laning.expected(account_id, spender)
+        before: Snapshot = self._store.snapshot(
+            account_id, spender=spender, moves=(key,) if expected else (), balance=not expected
+        )
+        known = before.spender(spender)
+        self._laning.noticed(account_id, spender, known.lanes)
+        if expected and known.lanes is None:
+            return self._look(account_id, generation_id, spender)
+        if not expected and before.balance.spread:
+            held: Kept | None = self._store.snapshot(account_id, moves=(key,), balance=False).move(key)
+        else:
+            held = before.move(key)
+        if held is not None:
+            raise AlreadyDone(key)
+        return before, known
+
+    def _move(
+        self, account_id: str, plan: Callable[[Balance, datetime], tuple[Balance, Move]], *, request_id: str
+    ) -> bool:
+        """One move of the balance itself. Lanes are closed before, so that the plan sees all there is."""
 
         def build(tx: Transaction) -> None:
-            self._grant(tx, self._store.snapshot(account_id), account_id, bucket, cause=cause, request_id=request_id)
+            before, now = self._store.snapshot(account_id), self._clock.now()
+            if before.balance.laned:
+                self._laning.close_all(account_id, before.balance)
+                raise StaleRead("what lanes held is back")
+            balance, expiries = self._books.opened(before, now)
+            after, move = plan(balance, now)
+            self._books.change(tx, before, after, (*expiries, move), now, request_id=request_id)
 
         try:
             self._transact(build)
@@ -96,68 +258,16 @@ class Credits:
             return False
         return True
 
-    def hold(self, tx: Transaction, account_id: str, generation_id: str, assets: int, **who: str) -> None:
-        """Adds the hold and the key's count. `who` is `spender` and `request_id`.
 
-        Raises InsufficientAssets, KeyCapReached, ConcurrencyLimited; the commit raises Unauthorized if the key has
-        been revoked meanwhile.
-        """
-        now, spender = self._clock.now(), who["spender"]
-        before = self._store.snapshot(account_id, spender=spender)
-        usage_row = before.usage_row(spender)
-        usage, cap, ended = self._usage_of(usage_row)
-        if ended:
-            raise Unauthorized("This key has been revoked.")
-        counted = caps.take(usage, cap, assets, max_open=self._max_open, now=now)
-        after, move = ledger.hold(before.balance, generation_id, assets, now)
-        self._store.set_balance(tx, before, after)
-        self._store.set_usage(tx, account_id, spender, usage_row, counted)
-        self._write(tx, account_id, move, now, window=counted.window, **who)
+def _counted(known: Spender, usage: caps.Usage) -> Spender:
+    return Spender(usage, known.cap, known.ended, known.lanes, known.version)
 
-    def settle(self, tx: Transaction, account_id: str, generation_id: str, posted: int, **who: str) -> None:
-        """Adds the resolution of the hold: `posted` is charged, the rest goes back. `who` as for the hold.
 
-        Raises NoHold; AlreadyDone if the hold was resolved before (also from the commit).
-        """
-        now, spender = self._clock.now(), who["spender"]
-        hold_key, settle_key = ledger.hold_key(generation_id), ledger.settle_key(generation_id)
-        before = self._store.snapshot(account_id, spender=spender, moves=(hold_key, settle_key))
-        held = before.move(hold_key)
-        if held is None:
-            raise NoHold(generation_id)
-        if before.move(settle_key) is not None:
-            raise AlreadyDone(settle_key)
-        hold_move, window = held
-        usage_row = before.usage_row(spender)
-        unused = sum(part.assets for part in hold_move.parts) - posted
-        counted = caps.give_back(self._usage_of(usage_row)[0], window, unused)
-        after, move = ledger.settle(before.balance, hold_move, posted, now)
-        self._store.set_balance(tx, before, after)
-        self._store.set_usage(tx, account_id, spender, usage_row, counted)
-        self._write(tx, account_id, move, now, window=window, **who)
+def _lane(of: Lanes, index: int) -> str:
+    return f"{of.epoch}#{index}"
 
-    def register_key(self, tx: Transaction, account_id: str, key_id: str, cap: Cap | None) -> None:
-        """Lets a key spend, up to its cap."""
-        self._store.set_key(tx, account_id, key_id, cap=cap, ended=False)
 
-    def end_key(self, tx: Transaction, account_id: str, key_id: str, cap: Cap | None) -> None:
-        """From the commit on no hold is taken for the key."""
-        self._store.set_key(tx, account_id, key_id, cap=cap, ended=True)
-
-    def _grant(
-        self, tx: Transaction, before: Any, account_id: str, bucket: Bucket, *, cause: str, request_id: str
-    ) -> None:
-        after, move = ledger.grant(before.balance, bucket, key=bucket.id, cause=cause)
-        self._store.set_balance(tx, before, after)
-        self._write(tx, account_id, move, self._clock.now(), request_id=request_id)
-
-    def _write(self, tx: Transaction, account_id: str, move: Move, now: datetime, **details: str) -> None:
-        self._store.add_move(
-            tx,
-            account_id,
-            move,
-            entry_id=new_id("ent", now, self._entropy),
-            at=now,
-            refusal=lambda _: AlreadyDone(move.key),
-            **details,
-        )
+def _index(of: Lanes | None, lane: str) -> int | None:
+    """The lane a hold was taken in, if the lanes of that time are still there."""
+    epoch, _, index = lane.partition("#")
+    return int(index) if of is not None and index and int(epoch) == of.epoch else None

@@ -38,7 +38,10 @@ Q = TypeVar("Q")
 
 @dataclass(frozen=True, slots=True)
 class Call(Generic[B, Q]):
-    """A parsed request. `body` and `query` are instances of the models that the route declares, else None."""
+    """A parsed request. `body` and `query` are instances of the models that the route declares, else None.
+
+    `raw_body` is there only for a route that is declared `raw`: what a signature covers is not JSON but bytes.
+    """
 
     body: B
     query: Q
@@ -49,6 +52,7 @@ class Call(Generic[B, Q]):
     principal: Principal
     source_ip: str
     idempotency_key: str = ""
+    raw_body: bytes = b""
 
 
 @dataclass(frozen=True, slots=True)
@@ -85,6 +89,7 @@ class Route:
     content: Content
     problems: tuple[type[Problem], ...]
     idempotent: bool
+    raw: bool
     room: str
     name: str
     description: str
@@ -115,6 +120,7 @@ class Door:
         content: Content = Content.JSON,
         problems: tuple[type[Problem], ...] = (),
         idempotent: bool = False,
+        raw: bool = False,
     ) -> Callable[[Callable[[Any], Answer | View]], Callable[..., Response]]:
         """Declares a route. The function gets a Call and returns a view (answered with `status`) or an Answer."""
 
@@ -132,6 +138,7 @@ class Door:
                 content=content,
                 problems=problems,
                 idempotent=idempotent,
+                raw=raw,
                 room=self.room,
                 name=serve.__name__,
                 description=(serve.__doc__ or "").strip(),
@@ -192,7 +199,7 @@ def _parse(
             f"Idempotency-Key: at most {MAX_IDEMPOTENCY_KEY} printable characters", param="Idempotency-Key"
         )
     return Call(
-        body=_body(route, request, headers),
+        body=None if route.raw else _body(route, request, headers),
         query=_query(route, request),
         path=path,
         headers=headers,
@@ -201,20 +208,27 @@ def _parse(
         principal=principal,
         source_ip=str(request.context.get("identity", {}).get("sourceIp") or "unknown"),
         idempotency_key=key,
+        raw_body=_bytes(request, headers) if route.raw else b"",
     )
 
 
-def _body(route: Route, request: Request, headers: dict[str, str]) -> Body | None:
-    raw = request.raw_body or b""
+def _bytes(request: Request, headers: dict[str, str], *, read: bool = True) -> bytes:
+    """The body as it came; a type is asked of one that is `read`."""
+    raw: Any = request.raw_body or b""
     if len(raw) > MAX_BODY_BYTES:
         raise PayloadTooLarge(f"The body has {len(raw)} bytes; at most {MAX_BODY_BYTES} are read.")
+    kind = headers.get("content-type", "application/json").split(";")[0].strip().lower()
+    if read and raw and kind != "application/json":
+        raise UnsupportedMediaType(f"This route reads application/json, not {kind!r}.")
+    return bytes(raw)
+
+
+def _body(route: Route, request: Request, headers: dict[str, str]) -> Body | None:
+    raw = _bytes(request, headers, read=route.body is not None)
     if route.body is None:
         if raw.strip() not in (b"", b"{}"):
             raise Validation("This request takes no body.")
         return None
-    kind = headers.get("content-type", "application/json").split(";")[0].strip().lower()
-    if raw and kind != "application/json":
-        raise UnsupportedMediaType(f"This route reads application/json, not {kind!r}.")
     try:
         return route.body.model_validate_json(raw or b"{}")
     except ValidationError as error:

@@ -17,6 +17,8 @@ class Fields(TypedDict, total=False):
     key_id: str
     upload_id: str
     generation_id: str
+    event_id: str
+    payment_id: str
     model: str
     operation: str
     method: str

@@ -105,6 +105,8 @@ def _operation(route: Route) -> dict[str, Any]:
         required = any(field.is_required() for field in route.body.model_fields.values())
         schema = {"$ref": REF.format(model=route.body.__name__)}
         operation["requestBody"] = {"required": required, "content": {"application/json": {"schema": schema}}}
+    elif route.raw:
+        operation["requestBody"] = {"required": True, "content": {"application/json": {"schema": {"type": "object"}}}}
     return operation
 
 
@@ -184,4 +186,6 @@ def _usual(route: Route) -> set[type[Problem]]:
         usual.add(NotFound)
     if route.body is not None:
         usual |= {PayloadTooLarge, UnsupportedMediaType, UnsupportedParameter}
+    elif route.raw:
+        usual |= {PayloadTooLarge, UnsupportedMediaType}
     return usual

@@ -52,6 +52,16 @@ def ids(record: SQSRecord, *names: str) -> list[str]:
     return [found[name] for name in names]
 
 
+def either(record: SQSRecord, *names: str) -> tuple[str, str]:
+    """(name, id) of the first of these that a message carries, for a queue of several kinds. Raises UnknownMessage."""
+    for name in names[:-1]:
+        try:
+            return name, ids(record, name)[0]
+        except dispatch.UnknownMessage:
+            continue
+    return names[-1], ids(record, names[-1])[0]
+
+
 def each(name: str, things: Iterable[tuple[str, ...]], handle: Callable[..., str]) -> dict[str, int]:
     """Handles things one by one, and returns how many came to which outcome.
 

@@ -81,7 +81,8 @@ class Failure:
 
 @dataclass(frozen=True, slots=True)
 class Generation:
-    """`expires_at` is of its results; before they exist, None. `price` is what one result costs."""
+    """`expires_at` is of its results; before they exist, None. `price` is what one result costs. `lane` is where the
+    ledger keeps its hold."""
 
     id: str
     account_id: str
@@ -103,6 +104,7 @@ class Generation:
     finished_at: datetime | None = None
     failure: Failure | None = None
     reference_upload_id: str | None = None
+    lane: str = ""
     version: int = 1
 
     @property

@@ -33,7 +33,9 @@ class Store(Protocol):
 class Ledger(Protocol):
     """What these use cases need of the credits room."""
 
-    def hold(self, tx: Transaction, account_id: str, generation_id: str, assets: int, **who: str) -> None: ...
+    def hold(
+        self, tx: Transaction, account_id: str, generation_id: str, assets: int, *, spender: str, request_id: str
+    ) -> str: ...
 
 
 class Photos(Protocol):
@@ -63,7 +65,19 @@ class WorkStore(Protocol):
 class Settlement(Protocol):
     """What a worker needs of the credits room."""
 
-    def settle(self, tx: Transaction, account_id: str, generation_id: str, posted: int, **who: str) -> None: ...
+    def settle(
+        self,
+        tx: Transaction,
+        account_id: str,
+        generation_id: str,
+        posted: int,
+        *,
+        spender: str,
+        request_id: str,
+        lane: str = "",
+        model: str = "",
+        lapsed: bool = False,
+    ) -> None: ...
 
 
 class Pictures(Protocol):

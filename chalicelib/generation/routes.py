@@ -23,7 +23,7 @@ from chalicelib.kernel.errors import (
 )
 from chalicelib.kernel.money import MAX_ASSETS
 from chalicelib.kernel.principal import Scope
-from chalicelib.kernel.shapes import Body, Page, PageQuery
+from chalicelib.kernel.shapes import Body, Page, PageQuery, View
 from chalicelib.providers.capability import MAX_OUTPUTS
 from chalicelib.uploads.upload import UploadNotReady
 from chalicelib.wiring import services
@@ -98,6 +98,41 @@ def create_generation(call: Call[CreateGeneration, None]) -> Answer:
         if done.finished_at is not None:
             return Answer(GenerationView.of(done), status=200, headers=headers)
     return Answer(made.answer, headers=headers)
+
+
+class QuoteView(View):
+    """`assets` is what the whole would cost now, `assets_per_result` each of its `n` results; nothing is set aside."""
+
+    object: str = "quote"
+    model: str
+    operation: str
+    n: int
+    assets_per_result: int
+    assets: int
+    within_max_assets: bool = Field(description="whether `max_assets`, if it was given, would allow it")
+
+
+@door.route(
+    "POST",
+    "/v1/quotes",
+    summary="What a generation would cost",
+    scope=Scope.GENERATIONS,
+    body=CreateGeneration,
+    answer=QuoteView,
+    problems=(UnsupportedParameter,),
+)
+def quote_generation(call: Call[CreateGeneration, None]) -> QuoteView:
+    """Takes the body of `POST /v1/generations`; takes no hold. Uploads are not looked at."""
+    limit = call.body.max_assets
+    made = services().generations.quote(call.principal, Order(**call.body.model_dump()), call.request_id)
+    return QuoteView(
+        model=made.model,
+        operation=made.operation,
+        n=len(made.assets),
+        assets_per_result=made.price,
+        assets=made.cost,
+        within_max_assets=limit is None or made.cost <= limit,
+    )
 
 
 @door.route(

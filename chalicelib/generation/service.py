@@ -98,12 +98,13 @@ class Generations:
         def build(tx: Transaction) -> tuple[Generation, str]:
             made = self._plan(principal, order, request_id)
             answer = GenerationView.of(made).model_dump_json()
-            self._store.add(tx, made)
             self._store.add_request(tx, account_id, key_hash, fingerprint, made.id, answer, made.created_at)
             limit = self._models.model(made.model).max_input_pixels
             for param, upload_id in made.uploads.items():
                 self._photos.require_ready(tx, account_id, upload_id, param, limit)
-            self._ledger.hold(tx, account_id, made.id, made.cost, spender=principal.spender, request_id=request_id)
+            who = {"spender": principal.spender, "request_id": request_id}
+            lane = self._ledger.hold(tx, account_id, made.id, made.cost, **who)
+            self._store.add(tx, replace(made, lane=lane))
             return made, answer
 
         try:
@@ -116,6 +117,10 @@ class Generations:
             return first
         self._queue(account_id, made.id)
         return Made(made.id, answer, replayed=False)
+
+    def quote(self, principal: Principal, order: Order, request_id: str) -> Generation:
+        """The generation that an order would make now, uncommitted. Raises Validation, UnsupportedParameter."""
+        return self._plan(principal, replace(order, max_assets=None), request_id)
 
     def get(self, account_id: str, generation_id: str) -> Generation:
         """Raises NotFound, for another account's generation too; Gone once deleted or expired."""

@@ -75,6 +75,7 @@ class GenerationRow(Model):
     expires_at = NumberAttribute(null=True)
     finished_at = NumberAttribute(null=True)
     failure = JSONAttribute(null=True)
+    lane = UnicodeAttribute(null=True)
     open = UnicodeAttribute(null=True)
     due_at = NumberAttribute(null=True)
     ttl = NumberAttribute(null=True)
@@ -115,6 +116,7 @@ class GenerationStore:
             seed=made.seed,
             spender=made.spender,
             request_id=made.request_id,
+            lane=made.lane or None,
             assets=[_plain(asset) for asset in made.assets],
             created_at=epoch_millis(made.created_at),
             open=_shard(made.id),
@@ -290,5 +292,6 @@ def _generation(row: Any) -> Generation:
         expires_at=time(row.expires_at),
         finished_at=time(row.finished_at),
         failure=Failure(*row.failure) if row.failure else None,
+        lane=row.lane or "",
         version=int(row.version),
     )

@@ -86,8 +86,10 @@ class InsufficientAssets(Problem):
     title = "Not enough assets"
     advice = "Top up, choose a plan, or ask for less. `balance` is what is available, `needed` what this request costs."
 
-    def __init__(self, *, balance: int, needed: int) -> None:
-        super().__init__(f"This costs {needed} and {balance} are available.", balance=balance, needed=needed)
+    def __init__(self, *, balance: int, needed: int, debt: int = 0) -> None:
+        owed = f" {debt} are owed for what was refunded or disputed after it was spent." if debt else ""
+        members: dict[str, Any] = {"balance": balance, "needed": needed, **({"debt": debt} if debt else {})}
+        super().__init__(f"This costs {needed} and {balance} are available.{owed}", **members)
         self.with_headers(x_should_retry="false")
 
 
@@ -134,6 +136,17 @@ class Conflict(Problem):
     code, status, kind = "conflict", 409, "conflict_error"
     title = "The thing is not in a state that allows this"
     advice = "Read it again; `detail` says what state it is in."
+
+
+class ApiKeyRequired(Problem):
+    """`href` is where a key is made."""
+
+    code, status, kind = "api-key-required", 409, "conflict_error"
+    title = "Create an API key first, then return here to manage balances and top ups"
+    advice = "Make a key with `POST /v1/keys` (in the portal: API keys), then repeat this."
+
+    def __init__(self) -> None:
+        super().__init__(href="/v1/keys", method="POST")
 
 
 class IdempotencyKeyInProgress(Problem):

@@ -28,9 +28,11 @@ class Write:
 
 @dataclass(slots=True)
 class Transaction:
-    """Collects writes; whoever opened it commits it."""
+    """Collects writes; whoever opened it commits it. `attempt` counts the builds before this one, which went stale."""
 
+    attempt: int = 0
     writes: list[Write] = field(default_factory=list)
+    then: list[Callable[[], None]] = field(default_factory=list)
 
     def add(self, write: Write) -> None:
         """Raises ValueError past MAX_WRITES."""
@@ -38,13 +40,20 @@ class Transaction:
             raise ValueError(f"a transaction takes at most {MAX_WRITES} writes")
         self.writes.append(write)
 
+    def after(self, hint: Callable[[], None]) -> None:
+        """What to do once it is committed. It may be lost, so it is only ever a hint of something written."""
+        self.then.append(hint)
+
 
 class Contended(Exception):
     """Another transaction held one of the items each time; nothing was written. Safe to try again."""
 
 
 class StaleRead(Exception):
-    """Something read before the transaction has changed since; nothing was written. Read again, then try again."""
+    """Something read before the transaction has changed since; nothing was written. Read again, then try again.
+
+    A build may raise it too, to be called again.
+    """
 
 
 Result = TypeVar("Result")

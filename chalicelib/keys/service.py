@@ -6,7 +6,7 @@ from typing import Any, Protocol
 
 from chalicelib.credits.caps import Cap
 from chalicelib.kernel.clock import Clock, epoch_seconds, from_epoch
-from chalicelib.kernel.errors import Conflict, NotFound, RateLimited, Unauthorized
+from chalicelib.kernel.errors import ApiKeyRequired, Conflict, NotFound, RateLimited, Unauthorized
 from chalicelib.kernel.ids import Entropy, is_id, new_id
 from chalicelib.kernel.principal import Principal, RateState, Scope
 from chalicelib.kernel.transaction import Transact, Transaction
@@ -21,6 +21,7 @@ class Store(Protocol):
     def add(self, tx: Transaction, key: Key, secret_hash: str) -> None: ...
     def get(self, account_id: str, key_id: str) -> Key | None: ...
     def all(self, account_id: str) -> list[Key]: ...
+    def has_any(self, account_id: str) -> bool: ...
     def rename(self, account_id: str, key_id: str, name: str) -> bool: ...
     def set_cap(self, tx: Transaction, key: Key, cap: Cap | None) -> None: ...
     def revoke(self, tx: Transaction, key: Key, now: datetime) -> None: ...
@@ -34,6 +35,7 @@ class Spending(Protocol):
 
     def register_key(self, tx: Transaction, account_id: str, key_id: str, cap: Cap | None) -> None: ...
     def end_key(self, tx: Transaction, account_id: str, key_id: str, cap: Cap | None) -> None: ...
+    def rein_in(self, account_id: str, key_id: str) -> None: ...
 
 
 class Keys:
@@ -121,6 +123,15 @@ class Keys:
         """Newest first, revoked ones included."""
         return self._store.all(account_id)
 
+    def has_any(self, account_id: str) -> bool:
+        """Whether a key was ever made, revoked ones included."""
+        return self._store.has_any(account_id)
+
+    def require_any(self, principal: Principal) -> None:
+        """Raises ApiKeyRequired before the account's first key. A caller who has come by a key needs no look."""
+        if principal.key_id is None and not self.has_any(principal.account_id):
+            raise ApiKeyRequired
+
     def change(self, account_id: str, key_id: str, *, name: str | None, cap: Cap | None, set_cap: bool) -> Key:
         """Raises NotFound; Conflict if the key has been revoked and its cap is to be set."""
         key = self.get(account_id, key_id)
@@ -131,6 +142,7 @@ class Keys:
                 self._spending.register_key(tx, account_id, key.id, cap)
 
             self._transact(build)
+            self._spending.rein_in(account_id, key.id)
         if name is not None:
             self._store.rename(account_id, key_id, name)
         return self.get(account_id, key_id)
@@ -153,18 +165,19 @@ class Keys:
     def revoke(self, account_id: str, key_id: str) -> None:
         """Afterwards no request and no hold is accepted from any secret of the key. Revoking twice is no error."""
         key = self.get(account_id, key_id)
-        if key.revoked_at is not None:
-            return
 
         def build(tx: Transaction) -> None:
             self._store.revoke(tx, key, self._clock.now())
             self._spending.end_key(tx, account_id, key_id, key.cap)
 
-        try:
-            self._transact(build)
-        except Conflict:
-            if self.get(account_id, key_id).revoked_at is None:
-                raise
+        if key.revoked_at is None:
+            try:
+                self._transact(build)
+            except Conflict:
+                if self.get(account_id, key_id).revoked_at is None:
+                    raise
+        # Also when it was revoked before: the earlier call may have died before it came to this.
+        self._spending.rein_in(account_id, key_id)
 
     def _there(self, key: Key | None) -> Key:
         if key is None:

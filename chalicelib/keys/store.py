@@ -103,6 +103,11 @@ class KeysStore:
                 used[found.key_id] = max(used.get(found.key_id, ""), found.used_on or "")
         return [_key(row, used.get(row.sk)) for row in rows]
 
+    def has_any(self, account_id: str) -> bool:
+        """Whether there is a key, in force or not: one read of one row."""
+        found = self._keys.query(account_id, consistent_read=True, limit=1, attributes_to_get=["pk", "sk"])
+        return any(True for _ in found)
+
     def rename(self, account_id: str, key_id: str, name: str) -> bool:
         """False if there is no such key."""
         try:

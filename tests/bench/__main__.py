@@ -13,7 +13,7 @@ from pathlib import Path
 from tests.bench.table import Row, parse, show
 from tests.support.stack import PROJECT
 
-SECTIONS = ("imports", "dispatch", "calls", "cleaning", "stylizing")
+SECTIONS = ("imports", "dispatch", "calls", "holds", "ledger", "cleaning", "stylizing")
 LIMIT_SECONDS = 100
 PACKAGES = ("boto3", "chalice", "pynamodb", "pydantic", "aws-lambda-powertools", "pillow", "onnxruntime", "ministack")
 

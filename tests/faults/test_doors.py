@@ -69,12 +69,12 @@ def test_F05_a_conflict_that_passes_is_retried_and_one_that_stays_is_contended(
     core: Deployed, injector: Injector
 ) -> None:
     account_id = core.account(assets=0)
-    bucket = Bucket("pi_2", BucketKind.TOP_UP, 5)
+    bucket = Bucket("bonus_2", BucketKind.BONUS, 5)
     with injector.plan(Fault.CONFLICT, times=COMMIT_ATTEMPTS - 1, operation="TransactWriteItems"):
-        assert core.services.credits.grant(account_id, bucket, cause="pi_2", request_id="r")
-    bucket = Bucket("pi_3", BucketKind.TOP_UP, 5)
+        assert core.services.credits.grant(account_id, bucket, cause="bonus_2", request_id="r")
+    bucket = Bucket("bonus_3", BucketKind.BONUS, 5)
     with injector.plan(Fault.CONFLICT, times=99, operation="TransactWriteItems"), pytest.raises(Contended):
-        core.services.credits.grant(account_id, bucket, cause="pi_3", request_id="r")
+        core.services.credits.grant(account_id, bucket, cause="bonus_3", request_id="r")
     assert len(injector.spoiled) == COMMIT_ATTEMPTS
     audit = Audit(core, account_id)
     audit.check_safety()
@@ -84,9 +84,9 @@ def test_F05_a_conflict_that_passes_is_retried_and_one_that_stays_is_contended(
 def test_F06_a_failed_condition_wins_over_a_conflict(core: Deployed, injector: Injector) -> None:
     """Both in one answer: retrying could not help, so nothing is retried."""
     account_id = core.account(assets=0)
-    bucket = Bucket("pi_1", BucketKind.TOP_UP, 5)
+    bucket = Bucket("bonus_1", BucketKind.BONUS, 5)
     with injector.plan(Fault.CONFLICT, times=99, operation="TransactWriteItems", reasons=conflict_and_failed_condition):
-        assert core.services.credits.grant(account_id, bucket, cause="pi_1", request_id="r") is False
+        assert core.services.credits.grant(account_id, bucket, cause="bonus_1", request_id="r") is False
     assert len(injector.spoiled) == 1
     assert core.services.credits.balance(account_id).available(core.clock.now()) == 0
 
@@ -96,8 +96,8 @@ def test_F08_a_grant_is_made_once_also_after_every_token_has_been_forgotten(core
     core.clock.forward(days=400)
     for _ in range(3):
         core.restart()
-        again = Bucket("pi_1", BucketKind.TOP_UP, 5)
-        assert core.services.credits.grant(account_id, again, cause="pi_1", request_id="r") is False
+        again = Bucket("bonus_1", BucketKind.BONUS, 5)
+        assert core.services.credits.grant(account_id, again, cause="bonus_1", request_id="r") is False
     Audit(core, account_id).check_at_rest()
 
 

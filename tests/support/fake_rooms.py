@@ -142,11 +142,13 @@ class FakeKeysStore:
         tx.add(write(apply, lambda: (key.id not in self.keys, None)))
 
     def get(self, account_id: str, key_id: str) -> Key | None:
-        found = self.keys.get(key_id)
-        return found if found and found.account_id == account_id else None
+        return next((key for key in self.all(account_id) if key.id == key_id), None)
 
     def all(self, account_id: str) -> list[Key]:
         return sorted((k for k in self.keys.values() if k.account_id == account_id), key=lambda k: k.id, reverse=True)
+
+    def has_any(self, account_id: str) -> bool:
+        return any(key.account_id == account_id for key in self.keys.values())
 
     def rename(self, account_id: str, key_id: str, name: str) -> bool:
         self.keys[key_id] = replace(self.keys[key_id], name=name)

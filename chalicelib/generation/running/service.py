@@ -127,7 +127,7 @@ class Running:
         """Ends a generation whose claims were all used up without a result, or that no worker took in its time."""
         if made.attempt > MAX_ATTEMPTS:
             return self._fail(made, Failure("engine_error", f"It was tried {MAX_ATTEMPTS} times without a result."))
-        return self._fail(made, Failure("deadline", "No worker could take it in time."))
+        return self._fail(made, Failure("deadline", "No worker could take it in time."), lapsed=True)
 
     def _generate(self, made: Generation) -> list[Output]:
         operation = operations.operation(made.operation)
@@ -182,7 +182,7 @@ class Running:
             return outcome
         return Outcome.SUCCEEDED
 
-    def _fail(self, made: Generation, failure: Failure) -> Outcome:
+    def _fail(self, made: Generation, failure: Failure, *, lapsed: bool = False) -> Outcome:
         now = self._clock.now()
         after = replace(
             made,
@@ -192,7 +192,7 @@ class Running:
             failure=failure,
         )
         self._discard_abandoned(made)
-        return self._end(made, after, posted=0) or Outcome.FAILED
+        return self._end(made, after, posted=0, lapsed=lapsed) or Outcome.FAILED
 
     def _discard_abandoned(self, made: Generation) -> None:
         """Removes what earlier attempts wrote and never published; this claim keeps them from doing it now.
@@ -209,13 +209,21 @@ class Running:
         due_at: datetime = self._clock.now() + RETRY_AFTER * 2**made.attempt
         return Outcome.QUEUED_AGAIN if self._store.requeue(made, due_at) else Outcome.LOST
 
-    def _end(self, before: Generation, after: Generation, *, posted: int) -> Outcome | None:
+    def _end(self, before: Generation, after: Generation, *, posted: int, lapsed: bool = False) -> Outcome | None:
         """Terminal state and resolution of the hold, together; LOST if another worker was first."""
 
         def build(tx: Transaction) -> None:
             self._store.finish(tx, before, after)
             self._ledger.settle(
-                tx, before.account_id, before.id, posted, spender=before.spender, request_id=before.request_id
+                tx,
+                before.account_id,
+                before.id,
+                posted,
+                spender=before.spender,
+                request_id=before.request_id,
+                lane=before.lane,
+                model=before.model,
+                lapsed=lapsed,
             )
 
         try:

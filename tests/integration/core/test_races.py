@@ -7,9 +7,11 @@ from typing import Any
 
 import pytest
 
+from chalicelib.aws.tables import transact
 from chalicelib.credits.caps import Cap, KeyCapReached, Window
 from chalicelib.credits.store import CreditsStore
 from chalicelib.kernel.errors import InsufficientAssets, InvalidCode, Problem, Unauthorized
+from chalicelib.kernel.transaction import Contended
 from chalicelib.keys.service import Keys
 from tests.support.audit import Audit
 from tests.support.deployed import Deployed
@@ -70,6 +72,51 @@ def test_rule_6_two_keys_do_not_spend_each_others_cap(core: Deployed) -> None:
     outcomes = race(lambda number: core.order(account_id, upload_id, f"k{number}", spender=keys[number % 2].id))
     assert kinds(outcomes) == {"str": 6, KeyCapReached.__name__: 10}
     Audit(core, account_id).check_safety()
+
+
+def test_rules_2_and_6_threads_over_lanes_that_open_and_close_get_exactly_what_can_be_paid(core: Deployed) -> None:
+    """Each thread holds and posts one asset at a time until it is refused; one opens and closes lanes all the while."""
+    affordable, limit = 100, 10
+    account_id = core.account(assets=affordable)
+    books, laning = core.services.credits, core.services._laning
+    transact(lambda tx: books.register_key(tx, account_id, "key_0", Cap(limit, Window.MONTH)))
+    posted, done = Counter[str](), threading.Event()
+
+    def spend(number: int) -> object:
+        spender, made = f"key_{number % 3}", 0
+        who: dict[str, Any] = {"spender": spender, "request_id": "r"}
+        while True:
+            name = f"gen_{number}_{made}"
+            try:
+                lane = transact(lambda tx: books.hold(tx, account_id, name, 1, **who))  # noqa: B023
+            except Contended:
+                continue  # answered 503, and asked again
+            except InsufficientAssets:
+                done.set()
+                raise
+            transact(lambda tx: books.settle(tx, account_id, name, 1, lane=lane, model="a/b", **who))  # noqa: B023
+            posted[spender] += 1
+            made += 1
+
+    def open_and_close() -> object:
+        turns = 0
+        while not done.is_set():
+            laning.open(account_id, f"key_{turns % 3}", 1)
+            laning.close(account_id, f"key_{(turns + 1) % 3}")
+            turns += 1
+        return turns
+
+    outcomes = race(lambda number: open_and_close() if number == 0 else spend(number), threads=10)
+    refused = kinds(outcomes)
+    assert posted.total() == affordable
+    assert posted["key_0"] <= limit
+    assert refused[KeyCapReached.__name__] + refused[InsufficientAssets.__name__] == 9
+    if posted["key_0"] < limit:  # its threads were slower than the other six together
+        assert not refused[KeyCapReached.__name__], "refused what its cap allowed"
+    audit = Audit(core, account_id)
+    audit.check_at_rest()
+    in_lanes = sum(1 for name, row in audit.moves.items() if name.startswith("hold#") and row["lane"]["S"])
+    assert 0 < in_lanes < affordable, "some were paid from lanes, some from the balance itself"
 
 
 def test_rule_3_threads_that_settle_one_hold_resolve_it_once(core: Deployed) -> None:

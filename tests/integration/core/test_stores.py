@@ -120,7 +120,7 @@ def test_rule_8_the_ledger_is_listed_in_the_order_it_was_written(core: Deployed)
     entries = core.services.credits.entries(account_id, before=None, limit=10)
     assert [entry.id for entry in entries] == sorted((entry.id for entry in entries), reverse=True)
     assert entries[-1].move.kind is MoveKind.GRANT
-    assert {entry.move.cause for entry in entries} == {"pi_1", *made}
+    assert {entry.move.cause for entry in entries} == {"bonus_1", *made}
     older = core.services.credits.entries(account_id, before=entries[1].id, limit=10)
     assert older == entries[2:]
     assert all(entry.request_id for entry in entries)
@@ -229,7 +229,7 @@ def test_items_that_dynamodb_left_unread_are_asked_for_again_and_not_for_ever(
 ) -> None:
     account_id = core.account()
     table, client = core.settings.credits_table, session.client("dynamodb")
-    keys = [{"account_id": account_id, "item": item} for item in ("balance", "move#grant#pi_1")]
+    keys = [{"account_id": account_id, "item": item} for item in ("balance", "move#grant#bonus_1")]
     real, asked = client.batch_get_item, []
 
     def halves(**members: object) -> object:

@@ -8,8 +8,10 @@ import pytest
 from chalicelib.accounts import signin
 from chalicelib.accounts.service import Accounts
 from chalicelib.kernel.errors import InvalidCode, RateLimited, Unauthorized, Validation
+from tests.support.fake_credits import FakeCreditsStore
+from tests.support.fake_ledgers import credits_over
 from tests.support.fake_rooms import FakeAccountsStore
-from tests.support.fakes import FakeCreditsStore, ManualClock, Memory, credits_over, entropy
+from tests.support.fakes import ManualClock, Memory, entropy
 
 EMAIL = "ada@example.com"
 

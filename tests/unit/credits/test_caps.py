@@ -33,14 +33,44 @@ def test_rule_6_what_is_held_or_posted_in_a_window_never_passes_the_cap(limit, w
         try:
             usage = take(usage, cap, assets, now)
         except KeyCapReached:
-            left = limit - spent.get(max(usage.window, cap.name(now)), 0)
+            left = limit - spent.get(name_of(window, max(usage.day, f"{now:%Y-%m-%d}")), 0)
             assert left < assets
             continue
-        spent[usage.window] = spent.get(usage.window, 0) + assets
+        name = name_of(window, usage.day)
+        spent[name] = spent.get(name, 0) + assets
         back = min(unused, assets)
-        usage = caps.give_back(usage, usage.window, back)
-        spent[usage.window] -= back
-        assert spent[usage.window] == usage.spent <= limit
+        usage = caps.give_back(usage, usage.day, back)
+        spent[name] -= back
+        assert spent[name] == usage.spent(window) <= limit
+
+
+@given(
+    st.lists(
+        st.tuples(st.integers(1, 9), st.integers(0, 40), st.sampled_from([None, *Window]), st.integers(0, 60)),
+        max_size=30,
+    )
+)
+def test_rule_6_a_cap_that_is_changed_counts_what_was_spent_before(steps):
+    """Each step first sets another cap: what fits and what does not is as if it had always been there."""
+    usage, taken = Usage(), list[tuple[datetime, int]]()
+    now = NOON
+    for assets, hours, window, limit in steps:
+        now += timedelta(hours=hours)
+        cap = Cap(limit, window) if window else None
+        before = sum(
+            a for at, a in taken if window and name_of(window, f"{at:%Y-%m-%d}") == name_of(window, f"{now:%Y-%m-%d}")
+        )
+        try:
+            usage = take(usage, cap, assets, now)
+        except KeyCapReached:
+            assert before + assets > limit
+            continue
+        assert window is None or before + assets <= limit
+        taken.append((now, assets))
+
+
+def name_of(window, day):
+    return {Window.DAY: day, Window.MONTH: day[:7], Window.LIFETIME: "ever"}[window]
 
 
 def test_rule_6_the_cap_is_exact():
@@ -48,7 +78,7 @@ def test_rule_6_the_cap_is_exact():
     with pytest.raises(KeyCapReached) as refused:
         take(usage, Cap(5, Window.DAY), 1)
     assert refused.value.extra == {"cap": 5, "window": "day", "left": 0, "needed": 1}
-    assert take(usage, Cap(5, Window.DAY), 0).spent == 5
+    assert take(usage, Cap(5, Window.DAY), 0).spent(Window.DAY) == 5
 
 
 @pytest.mark.parametrize(
@@ -63,7 +93,7 @@ def test_rule_6_a_new_window_starts_at_midnight_utc(window, last, first):
     usage = take(Usage(), cap, 3, last)
     with pytest.raises(KeyCapReached):
         take(usage, cap, 1, last)
-    assert take(usage, cap, 3, first).spent == 3
+    assert take(usage, cap, 3, first).spent(window) == 3
 
 
 def test_rule_6_a_lifetime_cap_never_starts_anew():
@@ -82,15 +112,20 @@ def test_rule_6_a_clock_that_is_behind_does_not_reopen_yesterday():
 def test_what_was_held_in_an_earlier_window_is_not_given_back_to_this_one():
     yesterday = take(Usage(), Cap(5, Window.DAY), 4, NOON - timedelta(days=1))
     today = take(yesterday, Cap(5, Window.DAY), 5)
-    after = caps.give_back(today, yesterday.window, 4)
-    assert (after.spent, after.open) == (5, 1)
+    after = caps.give_back(today, yesterday.day, 4)
+    assert (after.spent(Window.DAY), after.spent(Window.MONTH), after.spent(Window.LIFETIME), after.open) == (
+        5,
+        5,
+        5,
+        1,
+    )
 
 
 @given(st.integers(0, 9), st.integers(0, 9), st.integers(0, 9))
 def test_giving_back_never_goes_below_nothing(open_holds, spent, back):
-    after = caps.give_back(Usage(open_holds, "w", spent), "w", back)
+    after = caps.give_back(Usage(open_holds, "2026-11-24", spent, spent, spent), "2026-11-24", back)
     assert after.open == max(0, open_holds - 1)
-    assert after.spent == max(0, spent - back)
+    assert {after.spent(window) for window in Window} == {max(0, spent - back)}
 
 
 def test_a_lowered_cap_says_that_nothing_is_left_rather_than_less():
@@ -108,9 +143,9 @@ def test_generations_in_flight_are_limited_exactly(cap):
     with pytest.raises(ConcurrencyLimited) as refused:
         take(usage, cap, 1, max_open=3)
     assert refused.value.headers["Retry-After"] == "2"
-    assert take(caps.give_back(usage, usage.window, 0), cap, 1, max_open=3).open == 3
+    assert take(caps.give_back(usage, usage.day, 0), cap, 1, max_open=3).open == 3
 
 
 @given(st.integers(0, 10**6))
 def test_without_a_cap_any_amount_is_taken(assets):
-    assert take(replace(Usage(), spent=10**9), None, assets).open == 1
+    assert take(replace(Usage(), in_lifetime=10**9), None, assets).open == 1

@@ -7,6 +7,7 @@ from hypothesis import assume, given, settings
 from hypothesis import strategies as st
 
 from chalicelib.credits import ledger
+from chalicelib.credits.adjustments import adjust
 from chalicelib.credits.ledger import Account, Balance, Bucket, BucketKind, HoldMismatch, MoveKind
 from chalicelib.kernel.errors import InsufficientAssets
 from tests.support.fakes import NOON
@@ -29,7 +30,20 @@ class History:
         self.names += 1
         ends = None if life is None else self.now + timedelta(minutes=life)
         bucket = Bucket(f"bucket-{self.names:03}", kind, amount, ends)
-        self._do(ledger.grant(self.balance, bucket, key=bucket.id, cause=bucket.id))
+        self._do(ledger.grant(self.balance, bucket, self.now, cause=bucket.id))
+
+    def adjust(self, amount):
+        self.names += 1
+        try:
+            self._do(adjust(self.balance, amount, self.now, key=f"ticket-{self.names}", reason="by hand"))
+        except InsufficientAssets:
+            assert self.balance.available(self.now) < -amount
+
+    def expire(self):
+        self.names += 1
+        self.balance, moves = ledger.expire(self.balance, self.now, turn=self.names)
+        self.moves += moves
+        assert all(bucket.alive(self.now) for bucket in self.balance.buckets)
 
     def hold(self, amount):
         self.names += 1
@@ -47,7 +61,7 @@ class History:
             name = sorted(self.open)[which % len(self.open)]
             held = self.open.pop(name)
             posted = sum(part.assets for part in held.parts) * share // 4
-            self._do(ledger.settle(self.balance, held, posted, self.now))
+            self._do(ledger.settle(self.balance, held, posted, self.now)[:2])
 
     def wait(self, minutes):
         self.now += timedelta(minutes=minutes)
@@ -66,6 +80,8 @@ STEPS = st.one_of(
     st.tuples(st.just("hold"), st.integers(0, 8)),
     st.tuples(st.just("settle"), st.integers(0, 9), st.integers(0, 4)),
     st.tuples(st.just("wait"), st.integers(0, 10)),
+    st.tuples(st.just("adjust"), st.integers(-9, 9).filter(bool)),
+    st.tuples(st.just("expire")),
 )
 HISTORIES = st.lists(STEPS, max_size=40)
 
@@ -117,7 +133,7 @@ def test_rule_2_what_is_affordable_is_never_refused(steps, amount):
 def test_rule_3_a_hold_and_its_end_cancel_out_but_for_what_was_used_or_expired(steps):
     history = replay(steps)
     used, expired = history.sum_of(Account.USAGE), history.sum_of(Account.EXPIRED)
-    granted = -history.sum_of(Account.GRANTS) - history.sum_of(Account.PURCHASES)
+    granted = -sum(history.sum_of(source) for source in (Account.GRANTS, Account.PURCHASES, Account.ADJUSTMENTS))
     assert history.sum_of(Account.AVAILABLE) + history.sum_of(Account.HELD) == granted - used - expired
     assert used >= 0
     assert expired >= 0
@@ -134,18 +150,21 @@ def test_rule_3_post_and_void_have_one_key_so_that_only_one_of_them_can_be_writt
 
 @given(HISTORIES, st.integers(0, 60))
 def test_a_void_returns_to_the_buckets_it_came_from_or_reports_expired(steps, minutes):
-    history = replay(steps)
+    history = replay([("grant", 9, 20, BucketKind.BONUS), ("hold", 7), *steps])
     assume(history.open)
     name, held = min(history.open.items())
     later = history.now + timedelta(minutes=minutes)
-    after, move = ledger.settle(history.balance, held, 0, later)
+    after, move, late = ledger.settle(history.balance, held, 0, later)
     before = {bucket.id: bucket for bucket in history.balance.buckets}
     expired = 0
     for part in held.parts:
-        grown = next(b.assets for b in after.buckets if b.id == part.bucket_id) - before[part.bucket_id].assets
-        assert grown == (part.assets if before[part.bucket_id].alive(later) else 0)
-        expired += part.assets - grown
-    assert dict(move.lines).get(Account.EXPIRED, 0) == expired
+        bucket = before.get(part.bucket_id)
+        returns = bucket is not None and bucket.alive(later)
+        if bucket is not None:
+            grown = next(b.assets for b in after.buckets if b.id == part.bucket_id) - bucket.assets
+            assert grown == (part.assets if returns else 0)
+        expired += 0 if returns else part.assets
+    assert dict(move.lines).get(Account.EXPIRED, 0) == expired == sum(part.assets for part in late)
     assert move.cause == name
 
 
@@ -164,8 +183,7 @@ def test_holds_take_from_what_expires_soonest(steps, amount):
 
 @given(HISTORIES, st.integers(-5, 60))
 def test_rule_3_a_settlement_that_does_not_fit_its_hold_is_refused(steps, posted):
-    history = replay(steps)
-    assume(history.open)
+    history = replay([*steps, ("grant", 9, None, BucketKind.BONUS), ("hold", 9)])
     held = next(iter(history.open.values()))
     amount = sum(part.assets for part in held.parts)
     assume(not 0 <= posted <= amount)
@@ -188,7 +206,7 @@ def test_rule_3_a_hold_that_is_not_open_cannot_be_settled():
     ],
 )
 def test_rule_5_a_grant_is_keyed_by_what_was_paid_for(kind, source):
-    after, move = ledger.grant(Balance(), Bucket("pi_1", kind, 7), key="pi_1", cause="pi_1")
+    after, move = ledger.grant(Balance(), Bucket("pi_1", kind, 7), NOON, cause="pi_1")
     assert move.key == "grant#pi_1"
     assert move.lines == ((source, -7), (Account.AVAILABLE, 7))
     assert after.available(NOON) == 7
@@ -199,7 +217,7 @@ def test_amounts_are_whole_and_never_negative(amount):
     with pytest.raises(ValueError, match="whole number"):
         ledger.hold(Balance((Bucket("b", BucketKind.BONUS, 5),)), "gen", amount, NOON)
     with pytest.raises(ValueError, match="whole number"):
-        ledger.grant(Balance(), Bucket("b", BucketKind.BONUS, amount), key="b", cause="b")
+        ledger.grant(Balance(), Bucket("b", BucketKind.BONUS, amount), NOON, cause="b")
 
 
 @settings(max_examples=30)

@@ -8,7 +8,9 @@ from chalicelib.credits.caps import Cap, KeyCapReached, Window
 from chalicelib.credits.ledger import Bucket, BucketKind, MoveKind
 from chalicelib.credits.service import AlreadyDone, NoHold
 from chalicelib.kernel.errors import InsufficientAssets, Unauthorized
-from tests.support.fakes import FakeCreditsStore, ManualClock, Memory, credits_over
+from tests.support.fake_credits import FakeCreditsStore
+from tests.support.fake_ledgers import credits_over
+from tests.support.fakes import ManualClock, Memory
 
 ACCOUNT = "acct_1"
 WHO = {"spender": "key_1", "request_id": "req_1"}
@@ -27,7 +29,7 @@ def store():
 @pytest.fixture
 def ledger(store, clock):
     made = credits_over(store, clock)
-    made.grant(ACCOUNT, Bucket("pi_1", BucketKind.TOP_UP, 10), cause="pi_1", request_id="req_0")
+    made.grant(ACCOUNT, Bucket("bonus_1", BucketKind.BONUS, 10), cause="bonus_1", request_id="req_0")
     return made
 
 
@@ -45,8 +47,8 @@ def balance(ledger, clock):
 
 
 def test_rule_5_one_payment_is_granted_once(ledger, clock):
-    again = Bucket("pi_1", BucketKind.TOP_UP, 10)
-    assert [ledger.grant(ACCOUNT, again, cause="pi_1", request_id="r") for _ in range(3)] == [False] * 3
+    again = Bucket("bonus_1", BucketKind.BONUS, 10)
+    assert [ledger.grant(ACCOUNT, again, cause="bonus_1", request_id="r") for _ in range(3)] == [False] * 3
     assert balance(ledger, clock) == (10, 0)
 
 
@@ -141,5 +143,5 @@ def test_an_account_without_a_bonus_opens_empty(store, clock):
     ledger = credits_over(store, clock)
     store.memory.transact(lambda tx: ledger.open_account(tx, "acct_2", bonus=0, request_id="r"))
     assert ledger.entries("acct_2", before=None, limit=5) == []
-    assert ledger.grant("acct_2", Bucket("pi", BucketKind.TOP_UP, 3), cause="pi", request_id="r")
+    assert ledger.grant("acct_2", Bucket("more", BucketKind.BONUS, 3), cause="more", request_id="r")
     assert ledger.balance("acct_2").available(clock.now()) == 3

@@ -12,8 +12,10 @@ from chalicelib.generation.service import Generations
 from chalicelib.generation.store import KeyTaken
 from chalicelib.kernel.errors import Gone
 from chalicelib.kernel.principal import ALL_SCOPES, Principal
+from tests.support.fake_credits import FakeCreditsStore
 from tests.support.fake_generations import LOST, MODEL, FakeEngine, FakeGenerationStore
-from tests.support.fakes import FakeCreditsStore, ManualClock, Memory, credits_over, entropy
+from tests.support.fake_ledgers import credits_over
+from tests.support.fakes import ManualClock, Memory, entropy
 from tests.support.faults import Crash
 
 ACCOUNT = "acct_1"
@@ -44,7 +46,7 @@ class Room:
         self.store = FakeGenerationStore(self.memory)
         self.books = FakeCreditsStore(self.memory)
         self.ledger = credits_over(self.books, self.clock)
-        self.ledger.grant(ACCOUNT, Bucket("pi", BucketKind.TOP_UP, assets), cause="pi", request_id="r")
+        self.ledger.grant(ACCOUNT, Bucket("bonus", BucketKind.BONUS, assets), cause="bonus", request_id="r")
         self.photos = Photos()
         self.engine = FakeEngine()
         self.queued: list[tuple[str, ...]] = []

@@ -7,12 +7,14 @@ import pytest
 
 from chalicelib.credits.caps import Cap, KeyCapReached, Window
 from chalicelib.credits.ledger import Bucket, BucketKind
-from chalicelib.kernel.errors import Conflict, NotFound, RateLimited, Unauthorized
-from chalicelib.kernel.principal import Scope
+from chalicelib.kernel.errors import ApiKeyRequired, Conflict, NotFound, RateLimited, Unauthorized
+from chalicelib.kernel.principal import Principal, Scope
 from chalicelib.keys.key import MAX_KEYS, MAX_SECRETS
 from chalicelib.keys.service import Keys
+from tests.support.fake_credits import FakeCreditsStore
+from tests.support.fake_ledgers import credits_over
 from tests.support.fake_rooms import FakeKeysStore
-from tests.support.fakes import FakeCreditsStore, ManualClock, Memory, credits_over, entropy
+from tests.support.fakes import ManualClock, Memory, entropy
 
 ACCOUNT, OTHER = "acct_1", "acct_2"
 SCOPES = frozenset({Scope.UPLOADS, Scope.GENERATIONS})
@@ -28,7 +30,7 @@ class Room:
         self.clock = ManualClock()
         self.store = FakeKeysStore(memory)
         self.ledger = credits_over(FakeCreditsStore(memory), self.clock)
-        self.ledger.grant(ACCOUNT, Bucket("pi", BucketKind.TOP_UP, 100), cause="pi", request_id="r")
+        self.ledger.grant(ACCOUNT, Bucket("bonus", BucketKind.BONUS, 100), cause="bonus", request_id="r")
         self.memory = memory
         self.keys = Keys(
             self.store,
@@ -213,3 +215,24 @@ def test_an_account_has_a_limited_number_of_keys_in_force(room):
         room.create()
     room.keys.revoke(ACCOUNT, made[0].id)
     room.create()
+
+
+def test_P4_the_first_key_opens_the_pages_of_money_and_its_end_does_not_close_them():
+    room = Room()
+    person = Principal(ACCOUNT, SCOPES, session_id="ses")
+    with pytest.raises(ApiKeyRequired) as refused:
+        room.keys.require_any(person)
+    assert refused.value.extra == {"href": "/v1/keys", "method": "POST"}
+    key, _ = room.keys.create(ACCOUNT, "a key", SCOPES, expires_at=None, cap=None)
+    room.keys.require_any(person)
+    room.keys.revoke(ACCOUNT, key.id)
+    room.keys.require_any(person)
+    assert room.keys.has_any(ACCOUNT)
+    assert not room.keys.has_any(OTHER)
+
+
+def test_P4_who_comes_by_a_key_is_not_asked_whether_there_is_one(monkeypatch):
+    room = Room()
+    monkeypatch.setattr(room.store, "has_any", lambda _: pytest.fail("looked"))
+    room.keys.require_any(Principal(ACCOUNT, SCOPES, key_id="key_1"))
+    assert not room.store.keys

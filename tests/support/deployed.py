@@ -14,6 +14,7 @@ from chalicelib.aws import session, tables
 from chalicelib.aws.entropy import token_bytes
 from chalicelib.aws.settings import Settings, read, settings
 from chalicelib.credits.caps import Cap
+from chalicelib.credits.lanes import partition, place_of
 from chalicelib.credits.ledger import Bucket, BucketKind
 from chalicelib.generation.generation import Order
 from chalicelib.kernel.ids import new_id
@@ -90,8 +91,8 @@ class Deployed:
         """The id of a new account with so many assets."""
         account_id = new_id("acct", self.clock.now(), token_bytes)
         if assets:
-            bucket = Bucket("pi_1", BucketKind.TOP_UP, assets)
-            assert self.services.credits.grant(account_id, bucket, cause="pi_1", request_id="req_0")
+            bucket = Bucket("bonus_1", BucketKind.BONUS, assets)
+            assert self.services.credits.grant(account_id, bucket, cause="bonus_1", request_id="req_0")
         return account_id
 
     def key(self, account_id: str, cap: Cap | None = None) -> tuple[Key, str]:
@@ -141,6 +142,14 @@ class Deployed:
         issued = self.accounts.issue_code(self.services.peppers.hash("email", email))
         assert issued is not None
         return self.accounts.start_session(email, issued[1], "req_1").account_id
+
+    def lane_of(self, account_id: str, generation_id: str) -> str:
+        """What the ledger answered when the generation was held, from its entry; empty if there is none."""
+        places = (account_id, partition(account_id, place_of(generation_id)))
+        keys = [{"account_id": {"S": at}, "item": {"S": f"move#hold#{generation_id}"}} for at in places]
+        wanted = {self.settings.credits_table: {"Keys": keys, "ConsistentRead": True}}
+        found = session.client("dynamodb").batch_get_item(RequestItems=wanted)["Responses"].values()
+        return next((str(row["lane"]["S"]) for rows in found for row in rows), "")
 
     def objects(self, bucket: str, prefix: str) -> list[str]:
         """The keys of the bucket's objects that begin so."""

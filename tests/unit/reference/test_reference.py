@@ -77,12 +77,16 @@ def test_every_route_but_the_public_ones_says_how_to_authenticate(spec):
         assert ("`unauthorized`" in refused) == bool(security)
 
 
+#: Whoever signed out signs in again, a plan can be kept until its period ends, automatic top-up be turned on again.
+CAN_BE_UNDONE = ("end_session", "cancel_subscription", "turn_off_auto_top_up")
+
+
 def test_permanent_actions_say_that_they_need_confirm(spec):
     for methods in spec["paths"].values():
         for method, operation in methods.items():
             if method == "delete" and "200 204".find(next(iter(operation["responses"]))) >= 0:
                 named = [parameter["name"] for parameter in operation["parameters"]]
-                assert "confirm" in named or operation["operationId"] == "end_session"
+                assert "confirm" in named or operation["operationId"] in CAN_BE_UNDONE
 
 
 @pytest.mark.parametrize("problem", all_problems().values(), ids=lambda problem: problem.code)

@@ -1,30 +1,35 @@
-"""Builds each service once per process, when it is first needed. The only place that knows who is made of what."""
+"""Who is made of what: every room but billing."""
 
 import time
-from functools import cache, cached_property
+from functools import cached_property
 from typing import TYPE_CHECKING, Any
 
 from chalicelib.aws import dispatch, entropy
 from chalicelib.aws.objects import ObjectMissing
 from chalicelib.aws.sealing import Sealer
 from chalicelib.aws.secrets import Peppers
-from chalicelib.aws.settings import Settings, settings
+from chalicelib.aws.settings import Settings
 from chalicelib.aws.tables import transact
 from chalicelib.edge import observe
-from chalicelib.kernel.clock import Clock, SystemClock
+from chalicelib.kernel.clock import Clock
 
 if TYPE_CHECKING:
     from chalicelib.accounts.service import Accounts
+    from chalicelib.credits.books import Books
+    from chalicelib.credits.laning.service import Laning
+    from chalicelib.credits.paid.service import Paid
     from chalicelib.credits.service import Credits
+    from chalicelib.credits.upkeep.service import Upkeep
+    from chalicelib.credits.upkeep.store import UpkeepStore
+    from chalicelib.credits.used.service import Usages
     from chalicelib.generation.running.service import Running
     from chalicelib.generation.service import Generations
     from chalicelib.generation.store import GenerationStore
     from chalicelib.keys.service import Keys
-    from chalicelib.notices.service import Notices
     from chalicelib.uploads.service import Uploads
 
 
-class Services:
+class Rooms:
     """Imports are inside, so that a function loads only the rooms that it uses."""
 
     def __init__(self, configured: Settings, clock: Clock) -> None:
@@ -40,19 +45,68 @@ class Services:
         return Sealer(self.settings.vault_table, self.settings.sealing_key, self.clock)
 
     @cached_property
-    def credits(self) -> "Credits":
-        from chalicelib.credits.service import Credits
-        from chalicelib.credits.store import CreditsStore, entry_of, usage_of
+    def _books(self) -> "Books":
+        from chalicelib.credits.books import Books
+        from chalicelib.credits.store import CreditsStore
 
-        return Credits(
-            CreditsStore(self.settings.credits_table),
+        store = CreditsStore(self.settings.credits_table)
+        return Books(store, self._upkeep_store, entropy.token_bytes, tell_low=self._hint_low)
+
+    @cached_property
+    def _upkeep_store(self) -> "UpkeepStore":
+        from chalicelib.credits.upkeep.store import UpkeepStore
+
+        return UpkeepStore(self.settings.credits_table)
+
+    @cached_property
+    def _laning(self) -> "Laning":
+        from chalicelib.credits.laning.service import Laning
+        from chalicelib.credits.laning.store import LaneStore
+
+        return Laning(
+            self._books,
+            LaneStore(self.settings.credits_table),
             transact,
             self.clock,
-            entropy.token_bytes,
-            usage_of=usage_of,
+            draw=entropy.below,
+            max_open=self.settings.generations_in_flight,
+        )
+
+    @cached_property
+    def credits(self) -> "Credits":
+        from chalicelib.credits.service import Credits
+        from chalicelib.credits.store import entry_of
+        from chalicelib.credits.used.store import UsedStore
+
+        return Credits(
+            self._books,
+            self._laning,
+            UsedStore(self.settings.credits_table),
+            transact,
+            self.clock,
             entry_of=entry_of,
             max_open=self.settings.generations_in_flight,
         )
+
+    @cached_property
+    def paid(self) -> "Paid":
+        from chalicelib.credits.paid.service import Paid
+        from chalicelib.credits.paid.store import PaymentStore
+
+        return Paid(self._books, self._laning, PaymentStore(self.settings.credits_table), transact, self.clock)
+
+    @cached_property
+    def upkeep(self) -> "Upkeep":
+        from chalicelib.credits.upkeep.service import Upkeep
+
+        return Upkeep(self._books, self._laning, self._upkeep_store, transact, self.clock, tell_low=self._hint_low)
+
+    @cached_property
+    def usages(self) -> "Usages":
+        from chalicelib.credits.used.service import Usages
+        from chalicelib.credits.used.store import UsedStore
+
+        return Usages(self._books, UsedStore(self.settings.credits_table), self.clock)
 
     @cached_property
     def accounts(self) -> "Accounts":
@@ -158,13 +212,6 @@ class Services:
         )
 
     @cached_property
-    def notices(self) -> "Notices":
-        from chalicelib.notices.gateway import MailGateway
-        from chalicelib.notices.service import Notices
-
-        return Notices(MailGateway(self.settings.mail_sender), issue_code=self.accounts.issue_code)
-
-    @cached_property
     def _generation_store(self) -> "GenerationStore":
         from chalicelib.generation.store import GenerationStore
 
@@ -177,8 +224,8 @@ class Services:
         if error is not None:
             observe.failure("generation.hint_lost", error, generation_id=generation_id)
 
-
-@cache
-def services() -> Services:
-    """The services of this process."""
-    return Services(settings(), SystemClock())
+    def _hint_low(self, account_id: str) -> None:
+        """The upkeep finds what a lost hint leaves."""
+        error = dispatch.hint(self.settings.billing_queue_url, {"balance_low": account_id})
+        if error is not None:
+            observe.failure("ledger.hint_lost", error, account_id=account_id)

@@ -4,11 +4,12 @@ PORT ?= 8000
 DATA ?= .local/data
 PY := .venv/bin/python
 STAMP := .venv/.installed
+OPERATOR := .venv/bin/fotogenic
 TOOLS := infra/tools/node_modules/.package-lock.json
 
 .PHONY: setup tools lock run demo test check bench package clean
 
-setup: $(STAMP)
+setup: $(STAMP) $(OPERATOR)
 
 $(STAMP): requirements-dev.txt infra/build/uv-requirements.txt
 	@$(PYTHON) -c 'import sys; sys.exit(0 if sys.version_info >= (3, 11) else "Fotogenic needs Python 3.11 or newer; this is " + sys.version.split()[0] + ". Try: make PYTHON=python3.12 …")'
@@ -16,6 +17,11 @@ $(STAMP): requirements-dev.txt infra/build/uv-requirements.txt
 	@$(PY) -m pip install --quiet --disable-pip-version-check --require-hashes -r infra/build/uv-requirements.txt
 	@.venv/bin/uv pip sync --quiet --require-hashes --python $(PY) requirements-dev.txt infra/build/uv-requirements.txt
 	@touch $(STAMP)
+
+# The operator's command, from any folder.
+$(OPERATOR): Makefile | $(STAMP)
+	@printf '#!%s\nimport sys; sys.path.insert(0, "%s"); from infra.fotogenic.__main__ import main; sys.exit(main())\n' "$(CURDIR)/$(PY)" "$(CURDIR)" > $@
+	@chmod +x $@
 
 lock:
 	uv pip compile -q pyproject.toml --all-extras --group dev --universal --python-version 3.11 --generate-hashes --no-header -o requirements-dev.txt

@@ -1,0 +1,1 @@
+"""What the audit holds the rows and objects of a deployment against: pure, over plain rows."""

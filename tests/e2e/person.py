@@ -127,6 +127,14 @@ class Person:
         assert ordered.status_code == 202, ordered.text
         return self.finished(ordered.json()["id"])
 
+    def top_up(self, pack: str = "starter") -> dict[str, Any]:
+        """An order of a pack that is not paid."""
+        headers = {"Idempotency-Key": uuid.uuid4().hex}
+        answer = self.call("POST", "/v1/top-ups", json={"pack": pack}, headers=headers)
+        assert answer.status_code == 201, answer.text
+        order: dict[str, Any] = answer.json()
+        return order
+
     def stylize(self, upload_id: str, style: Any = STYLE) -> dict[str, Any]:
         """A stylized photo that succeeded."""
         made = self.generate(stylizing(upload_id, style))

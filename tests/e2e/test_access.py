@@ -19,9 +19,11 @@ PUBLIC = {
     "GET /docs",
     "GET /problems/{code}",
     "GET /v1/models",
+    "GET /v1/plans",
     "GET /v1/models/{provider}/{name}",
     "POST /v1/auth/codes",
     "POST /v1/auth/sessions",
+    "POST /v1/stripe/events",
 }
 
 
@@ -40,6 +42,7 @@ def victim(stranger: Person) -> dict[str, str]:
         "generation_id": made["id"],
         "asset_id": made["assets"][0]["id"],
         "key_id": stranger.new_key()["id"],
+        "top_up_id": stranger.top_up()["id"],
     }
 
 
@@ -86,7 +89,7 @@ def test_P4_every_route_refuses_a_key_without_its_scope(person: Person, known: l
             answer = holder.call(route.method, route.url(), **route.safe_to_send_empty)
             body = expect_problem(answer, 403, "insufficient-scope")
             assert f"'{scope}'" in body["detail"], route.name
-    assert needed == {"generations", "uploads", "billing:read"}
+    assert needed == {"generations", "uploads", "billing", "billing:read"}
 
 
 def test_P4_a_scope_opens_its_own_routes_only(person: Person, known: list[Route]) -> None:
@@ -110,6 +113,9 @@ def test_P4_no_key_opens_what_needs_a_signed_in_person(person: Person, known: li
         "/v1/keys",
         "/v1/keys/{key_id}",
         "/v1/keys/{key_id}/rotate",
+        "/v1/auto-top-up",
+        "/v1/billing-portal",
+        "/v1/subscription",
     }
 
 

@@ -13,17 +13,17 @@ ROOT = Path(__file__).resolve().parents[2]
 
 def walk_through() -> str:
     blocks = re.findall(r"```sh\n(.*?)```", (ROOT / "README.md").read_text(), re.DOTALL)
-    found: list[str] = [block for block in blocks if "/v1/generations" in block]
-    assert len(found) == 1
-    return found[0]
+    found: list[str] = [block for block in blocks if "$BASE/v1/" in block]
+    assert ["/v1/generations" in block for block in found] == [True, False], "the main job, then buying"
+    return "\n".join(found)
 
 
 @pytest.mark.skipif(shutil.which("curl") is None, reason="curl is not installed")
-def test_the_walk_through_of_the_readme_works_when_pasted(stack, tmp_path):
+def test_the_walk_throughs_of_the_readme_work_when_pasted(stack, tmp_path):
     # GIVEN the running service, and a folder with the README's own photo
     photo = ROOT / "docs" / "images" / "before.jpg"
     environment = {**os.environ, "BASE": stack.base_url, "KEY": stack.demo["api_key"], "PHOTO": str(photo)}
-    # WHEN the block is pasted into a shell
+    # WHEN the blocks are pasted into a shell
     done = subprocess.run(
         ["bash", "-c", walk_through()],
         cwd=tmp_path,
@@ -39,4 +39,5 @@ def test_the_walk_through_of_the_readme_works_when_pasted(stack, tmp_path):
     assert "succeeded" in done.stdout
     assert "deleted: 204" in done.stdout
     assert "afterwards: 410" in done.stdout
+    assert "paid: 303" in done.stdout
     assert (tmp_path / "result.jpg").stat().st_size > 10_000

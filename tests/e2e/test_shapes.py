@@ -19,15 +19,22 @@ KEY = {
     "id", "name", "scopes", "hint", "cap", "status", "created_at", "expires_at", "last_used_on", "revoked_at",
 }  # fmt: skip
 PAGE = {"object", "data", "has_more", "next_cursor"}
+OFFER = {"id", "name", "assets", "prices"}
 #: What clients rely on: a member that goes is a breaking change, one that comes must not be a leak.
 VIEWS: dict[str, set[str]] = {
     "AccountView": {"id", "email", "country", "locale", "retention_hours", "created_at"},
+    "AlertView": {"below"},
     "AssetView": ASSET,
+    "AutoTopUpView": {
+        "enabled", "pack", "below", "monthly_ceiling_minor", "currency", "spent_this_month_minor", "failures",
+        "turned_off_because", "last_attempt_at", "last_order_id",
+    },
     "BalanceView": {"available", "held", "debt", "buckets"},
     "BucketView": {"kind", "assets", "expires_at"},
     "CapView": {"assets", "window"},
     "CodeAsked": {"message"},
-    "EntryView": {"id", "kind", "assets", "cause", "key_id", "lines", "request_id", "created_at"},
+    "DunningView": {"since", "next_attempt_at", "invoice_url"},
+    "EntryView": {"id", "kind", "assets", "cause", "reason", "key_id", "lines", "request_id", "created_at"},
     "FailureView": {"code", "message"},
     "FormView": {"id", "status", "url", "fields", "expires_at"},
     "GenerationPage": PAGE,
@@ -36,6 +43,8 @@ VIEWS: dict[str, set[str]] = {
         "created_at", "finished_at",
     },
     "Health": {"status"},
+    "InvoicePage": PAGE,
+    "InvoiceView": {"id", "number", "amount", "paid", "currency", "status", "url", "created_at"},
     "KeyList": PAGE,
     "KeyView": KEY,
     "LedgerPage": PAGE,
@@ -46,18 +55,37 @@ VIEWS: dict[str, set[str]] = {
         "max_outputs", "max_input_pixels", "description", "parameters",
     },
     "NewKeyView": KEY | {"secret"},
+    "OrderedPlanView": {"id", "status", "checkout_url", "plan", "assets", "amount", "currency", "created_at"},
+    "PackView": OFFER | {"expires_after_months"},
     "ParametersView": {"operation", "summary", "needs_photo", "json_schema"},
+    "PlanView": OFFER | {"interval"},
+    "PlansView": {"packs", "plans", "currencies", "default_currency"},
+    "PortalView": {"url"},
+    "PriceView": {"currency", "amount", "zero_decimal", "tax_included"},
+    "QuoteView": {"object", "model", "operation", "n", "assets_per_result", "assets", "within_max_assets"},
+    "ReceivedView": {"received"},
     "SessionView": {"account_id", "token", "csrf_token", "expires_at"},
+    "SubscriptionView": {
+        "plan", "status", "assets", "amount", "currency", "current_period_end", "cancel_at_period_end", "dunning",
+    },
+    "TopUpPage": PAGE,
+    "TopUpView": {
+        "id", "status", "checkout_url", "pack", "assets", "amount", "currency", "automatic", "receipt_url",
+        "invoice_url", "created_at",
+    },
     "UploadPage": PAGE,
     "UploadView": {
         "id", "status", "content_type", "size_bytes", "reason", "message", "width", "height", "created_at",
         "expires_at",
     },
+    "UsagePage": PAGE,
+    "UsageView": {"day", "key_id", "model", "generations", "assets"},
 }  # fmt: skip
 #: A schema of the document that is asked for, not answered.
 REQUESTS = {
-    "AskCode", "Attestation", "Basis", "CapBody", "ChangeAccount", "ChangeKey", "Confirm", "CreateGeneration",
-    "CreateKey", "CreateUpload", "JsonValue", "PeopleShown", "RotateKey", "StartSession",
+    "AlertBody", "AskCode", "Attestation", "AutoTopUpBody", "Basis", "CapBody", "ChangeAccount", "ChangeKey",
+    "ChangeSubscription", "Confirm", "CreateGeneration", "CreateKey", "CreateSubscription", "CreateTopUp",
+    "CreateUpload", "JsonValue", "OpenPortal", "PeopleShown", "RotateKey", "StartSession",
 }  # fmt: skip
 TIME = re.compile(r"\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d(\.\d+)?Z")
 
@@ -91,6 +119,8 @@ def answers(person: Person) -> dict[str, list[Any]]:
     form = person.declare(photo(64))
     key = person.new_key(cap={"assets": 9, "window": "day"})
     keys = person.as_session("GET", "/v1/keys").json()
+    person.top_up()
+    sold, top_ups = person.get("/v1/plans"), person.get("/v1/top-ups")
     balance, ledger, models = person.get("/v1/balance"), person.get("/v1/ledger"), person.get("/v1/models")
     return {
         "AccountView": [person.get("/v1/account")],
@@ -111,7 +141,13 @@ def answers(person: Person) -> dict[str, list[Any]]:
         "ModelList": [models],
         "ModelView": [*models["data"], person.get("/v1/models/local/style-1")],
         "NewKeyView": [key],
+        "PackView": sold["packs"],
         "ParametersView": models["data"][0]["parameters"],
+        "PlanView": sold["plans"],
+        "PlansView": [sold],
+        "PriceView": sold["packs"][0]["prices"],
+        "TopUpPage": [top_ups],
+        "TopUpView": top_ups["data"],
         "UploadPage": [person.get("/v1/uploads")],
         "UploadView": [person.get(f"/v1/uploads/{upload_id}"), *person.get("/v1/uploads")["data"]],
     }
@@ -138,6 +174,7 @@ def test_times_are_utc_and_ids_say_what_they_are(person: Person) -> None:
         "AssetView": "ast_",
         "EntryView": "ent_",
         "KeyView": "key_",
+        "TopUpView": "top_",
     }
     for view, found in answers(person).items():
         for answer in found:

@@ -79,3 +79,12 @@ def test_each_thing_has_its_turn_whatever_another_raises(lines):
     assert counts == {"odd": 2, "crashed": 1, "even": 1}
     with pytest.raises(Crash):
         tasks.each("things.seen", [("1",)], lambda _: (_ for _ in ()).throw(Crash()))
+
+
+def test_F22_a_queue_of_two_kinds_tells_them_apart_and_refuses_a_third(lines):
+    found = []
+    handle = tasks.sqs_batch("mixed")(lambda record: found.append(tasks.either(record, "event_id", "balance_low")))
+    bodies = ['{"v": 1, "event_id": "evt_1"}', '{"v": 1, "balance_low": "acct_1"}', '{"v": 1, "other": "x"}', "{"]
+    answer = handle(event(*bodies), None)
+    assert found == [("event_id", "evt_1"), ("balance_low", "acct_1")]
+    assert len(answer["batchItemFailures"]) == 2

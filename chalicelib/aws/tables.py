@@ -6,9 +6,11 @@ from functools import cache
 from typing import Any, TypeVar
 
 from botocore.exceptions import ClientError
+from pynamodb.attributes import NumberAttribute, UnicodeAttribute
 from pynamodb.connection import Connection
 from pynamodb.connection.table import TableConnection
 from pynamodb.exceptions import TransactWriteError
+from pynamodb.indexes import GlobalSecondaryIndex, KeysOnlyProjection
 from pynamodb.models import Model
 from pynamodb.transactions import TransactWrite
 
@@ -34,6 +36,20 @@ def connection() -> Connection:
     made = Connection(region=region())
     made._client = client("dynamodb")
     return made
+
+
+class Due(GlobalSecondaryIndex[Any]):
+    """What the schedule has to look after, by its kind and by when. Sparse: rows without `due` are not in it.
+
+    It lags behind the table, so whatever it finds is read again by its key.
+    """
+
+    class Meta:
+        index_name = "due"
+        projection = KeysOnlyProjection()
+
+    due = UnicodeAttribute(hash_key=True)
+    due_at = NumberAttribute(range_key=True)
 
 
 def bind(row: type[Row], table_name: str) -> type[Row]:

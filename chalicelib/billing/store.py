@@ -4,10 +4,9 @@ from datetime import datetime, timedelta
 from typing import Any
 
 from pynamodb.attributes import BooleanAttribute, NumberAttribute, UnicodeAttribute
-from pynamodb.indexes import GlobalSecondaryIndex, KeysOnlyProjection
 from pynamodb.models import Model
 
-from chalicelib.aws.tables import ConditionFailed, bind, get, update
+from chalicelib.aws.tables import ConditionFailed, Due, bind, get, update
 from chalicelib.billing.order import How, Order, Status
 from chalicelib.kernel.clock import epoch_millis, epoch_seconds, from_epoch
 from chalicelib.kernel.transaction import Transaction, Write, stale
@@ -23,17 +22,6 @@ class OrderKeyTaken(Exception):
     def __init__(self, row: Any) -> None:
         super().__init__("the Idempotency-Key is taken")
         self.row = row
-
-
-class Due(GlobalSecondaryIndex[Any]):
-    """Orders that somebody should look after, by when. Sparse; the index holds events too."""
-
-    class Meta:
-        index_name = "due"
-        projection = KeysOnlyProjection()
-
-    due = UnicodeAttribute(hash_key=True)
-    due_at = NumberAttribute(range_key=True)
 
 
 class OrderRow(Model):

@@ -6,26 +6,14 @@ from typing import Any
 from botocore.exceptions import ClientError
 from pynamodb.attributes import JSONAttribute, NumberAttribute, UnicodeAttribute
 from pynamodb.exceptions import PutError
-from pynamodb.indexes import GlobalSecondaryIndex, KeysOnlyProjection
 from pynamodb.models import Model
 
-from chalicelib.aws.tables import ConditionFailed, bind, get, update
+from chalicelib.aws.tables import ConditionFailed, Due, bind, get, update
 from chalicelib.billing.autotopup.rules import Attempt, AutoTopUp, Because, Telling, Wish
 from chalicelib.kernel.clock import epoch_millis, from_epoch
 
 AUTO = "auto-top-up"
 ALERT = "balance-alert"
-
-
-class Due(GlobalSecondaryIndex[Any]):
-    """Sparse: those that are to be looked at, by when."""
-
-    class Meta:
-        index_name = "due"
-        projection = KeysOnlyProjection()
-
-    due = UnicodeAttribute(hash_key=True)
-    due_at = NumberAttribute(range_key=True)
 
 
 class AutoTopUpRow(Model):

@@ -4,25 +4,13 @@ from datetime import datetime
 from typing import Any
 
 from pynamodb.attributes import BooleanAttribute, NumberAttribute, UnicodeAttribute
-from pynamodb.indexes import GlobalSecondaryIndex, KeysOnlyProjection
 from pynamodb.models import Model
 
-from chalicelib.aws.tables import ConditionFailed, bind, get, update
+from chalicelib.aws.tables import ConditionFailed, Due, bind, get, update
 from chalicelib.billing.event import REMEMBERED, Event
 from chalicelib.kernel.clock import epoch_millis, epoch_seconds, from_epoch
 
 EVENT = "event"
-
-
-class Due(GlobalSecondaryIndex[Any]):
-    """Events that nobody has dealt with, by when to look after them. Sparse; the index holds orders too."""
-
-    class Meta:
-        index_name = "due"
-        projection = KeysOnlyProjection()
-
-    due = UnicodeAttribute(hash_key=True)
-    due_at = NumberAttribute(range_key=True)
 
 
 class EventRow(Model):

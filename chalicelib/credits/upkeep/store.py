@@ -4,26 +4,14 @@ from datetime import datetime
 from typing import Any
 
 from pynamodb.attributes import NumberAttribute, UnicodeAttribute
-from pynamodb.indexes import GlobalSecondaryIndex, KeysOnlyProjection
 from pynamodb.models import Model
 
-from chalicelib.aws.tables import ConditionFailed, bind, update
+from chalicelib.aws.tables import ConditionFailed, Due, bind, update
 from chalicelib.kernel.clock import epoch_millis
 from chalicelib.kernel.transaction import Transaction, Write, stale
 
 LOW = "notice#balance_low"
 NOTICE = "notice"
-
-
-class Due(GlobalSecondaryIndex[Any]):
-    """Sparse: balances with a bucket that ends (`expiry`), and notices (`notice`), by when to look."""
-
-    class Meta:
-        index_name = "due"
-        projection = KeysOnlyProjection()
-
-    due = UnicodeAttribute(hash_key=True)
-    due_at = NumberAttribute(range_key=True)
 
 
 class NoticeRow(Model):

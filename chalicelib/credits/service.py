@@ -80,13 +80,17 @@ class Credits:
         if bucket.kind is not BucketKind.BONUS:
             raise ValueError("what was paid for is granted with its payment")
         return self._move(
-            account_id, lambda balance, now: ledger.grant(balance, bucket, now, cause=cause), request_id=request_id
+            account_id,
+            f"grant#{bucket.id}",
+            lambda balance, now: ledger.grant(balance, bucket, now, cause=cause),
+            request_id=request_id,
         )
 
     def adjust(self, account_id: str, assets: int, *, key: str, reason: str, request_id: str) -> bool:
         """An operator's correction, once for each `key`; says if it was made now. Raises as `adjustments.adjust`."""
         return self._move(
             account_id,
+            f"adjust#{key}",
             lambda balance, now: adjust(balance, assets, now, key=key, reason=reason),
             request_id=request_id,
         )
@@ -239,12 +243,17 @@ class Credits:
         return before, known
 
     def _move(
-        self, account_id: str, plan: Callable[[Balance, datetime], tuple[Balance, Move]], *, request_id: str
+        self, account_id: str, key: str, plan: Callable[[Balance, datetime], tuple[Balance, Move]], *, request_id: str
     ) -> bool:
-        """One move of the balance itself. Lanes are closed before, so that the plan sees all there is."""
+        """One move of the balance itself, once; False if it was made before, whatever could be made now.
+
+        Lanes are closed before, so that the plan sees all there is.
+        """
 
         def build(tx: Transaction) -> None:
-            before, now = self._store.snapshot(account_id), self._clock.now()
+            before, now = self._store.snapshot(account_id, moves=(key,)), self._clock.now()
+            if before.move(key) is not None:
+                raise AlreadyDone(key)
             if before.balance.laned:
                 self._laning.close_all(account_id, before.balance)
                 raise StaleRead("what lanes held is back")

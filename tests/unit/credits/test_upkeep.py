@@ -150,7 +150,7 @@ def test_what_was_paid_for_is_granted_only_with_its_payment(books):
         books.credits.grant(ACCOUNT, bought, cause="pi_9", request_id="r")
 
 
-@pytest.mark.parametrize("assets", [5, -5])
+@pytest.mark.parametrize("assets", [5, -5, -100])
 def test_rule_8_an_operators_adjustment_is_made_once_for_its_ticket_and_names_its_reason(books, assets):
     made = [
         books.credits.adjust(ACCOUNT, assets, key="t-1", reason="goodwill", request_id="operator") for _ in range(2)

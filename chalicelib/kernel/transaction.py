@@ -1,7 +1,7 @@
 """A transaction is a list of writes that commit together or not at all, each with the refusal it means when it fails.
 
 Rooms add their own writes to the same transaction; none of them sees another's tables. `aws.tables.commit` sends it
-as one `TransactWriteItems` (at most 100 items and 4 MB; all of ours have fewer than 12).
+as one `TransactWriteItems` (at most 100 items and 4 MB; ours have fewer than 12, and 34 where lanes open or close).
 """
 
 from collections.abc import Callable

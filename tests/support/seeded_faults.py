@@ -225,7 +225,7 @@ def a_counter_that_is_wrong(p: Planter) -> tuple[Rule, str]:
 def a_cap_that_was_passed(p: Planter) -> tuple[Rule, str]:
     key, _ = p.core.key(p.account, Cap(2, Window.DAY))
     p.done(spender=key.id)
-    p.credit(f"usage#{key.id}", cap=json.dumps([1, "day"]))
+    p.credit(f"usage#{key.id}", cap=json.dumps([1, "day"]), cap_at=0)
     return Rule.CAP, f"{p.account}/usage#{key.id}"
 
 

@@ -47,7 +47,8 @@ def test_a_code_from_the_mail_makes_an_account_with_its_bonus(stack: Stack) -> N
     session = entered.json()
     account = stack.api("GET", "/v1/account", key=session["token"]).json()
     assert (account["id"], account["email"]) == (session["account_id"], address)
-    assert stack.api("GET", "/v1/balance", key=session["token"]).json()["available"] == 100
+    [entry] = stack.api("GET", "/v1/ledger", key=session["token"]).json()["data"]
+    assert (entry["kind"], entry["cause"], entry["assets"]) == ("grant", "signup", 100)
     cookie = entered.headers["Set-Cookie"]
     assert cookie.startswith(f"{COOKIE}={session['token']}; ")
     assert {"Path=/", "Secure", "HttpOnly", "SameSite=Lax"} <= set(cookie.split("; "))
@@ -60,7 +61,7 @@ def test_the_same_address_comes_back_to_the_same_account(stack: Stack) -> None:
     second = enter(stack, address.upper(), code_for(stack, address)).json()
     assert first["account_id"] == second["account_id"]
     assert first["token"] != second["token"]
-    assert stack.api("GET", "/v1/balance", key=second["token"]).json()["available"] == 100
+    assert len(stack.api("GET", "/v1/ledger", key=second["token"]).json()["data"]) == 1
 
 
 def test_a_code_works_once(stack: Stack) -> None:

@@ -1,5 +1,6 @@
 """Billing on the emulator's tables and a stand-in for Stripe of its own, with its events delivered by hand."""
 
+import secrets
 from datetime import UTC, datetime
 from typing import Any
 
@@ -44,6 +45,7 @@ class Shop:
         self.notices: list[tuple[str, str]] = []
         self.mismatches: list[str] = []
         self._delivered: set[str] = set()
+        self._name = secrets.token_hex(4)
         self.restart()
         self.services.catalog_sync.run()
 
@@ -64,8 +66,8 @@ class Shop:
         services._mismatch = lambda _account, _payment, what: self.mismatches.append(what)
 
     def customer(self, email: str) -> str:
-        """The id of an account that has signed in and made a key."""
-        account_id = self.core.sign_in(email)
+        """The id of an account that has signed in and made a key: a new one, whoever signed in at another shop."""
+        account_id = self.core.sign_in(f"{self._name}.{email}")
         self.core.key(account_id)
         return account_id
 

@@ -43,7 +43,7 @@ def test_F47_a_customer_is_made_once(shop: Shop, kind: str) -> None:
     shop.desk.control("faults", method="DELETE")
     shop.restart()
     order = shop.order(account_id)
-    found = shop.desk.read("customers", email=f"once-{kind}@example.com")["data"]
+    found = shop.desk.read("customers", limit=10)["data"]
     assert [each["id"] for each in found] == [order.customer_id]
 
 

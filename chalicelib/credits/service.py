@@ -1,6 +1,7 @@
 """Use cases of the ledger. Each adds its writes to the caller's transaction: money moves with what it is for."""
 
 from collections.abc import Callable
+from dataclasses import replace
 from datetime import datetime
 from typing import Any, Protocol
 
@@ -173,7 +174,7 @@ class Credits:
         balance, expiries = self._books.opened(before, now)
         after, move, expired = ledger.settle(balance, held.move, posted, now, lapsed=lapsed)
         unused = sum(part.assets for part in held.move.parts) - posted
-        counted = _counted(known, caps.give_back(known.usage, held.day, unused))
+        counted = replace(known, usage=caps.give_back(known.usage, held.day, unused))
         self._books.change(tx, before, after, expiries, now, expired=expired, request_id=request_id)
         self._store.set_spender(tx, account_id, spender, known, counted)
         self._books.write(tx, account_id, move, now, day=held.day, lane=lane, **who)
@@ -207,16 +208,13 @@ class Credits:
         try:
             after, move = ledger.hold(balance, generation_id, assets, now)
         except InsufficientAssets:
-            if not balance.laned:
-                raise
-            self._laning.close_all(account_id, balance)
-            raise StaleRead("what lanes held is back") from None
+            self._laning.gather(account_id, balance)
+            raise
         if ledger.overtakes(balance, move):
-            self._laning.close_all(account_id, balance)
-            raise StaleRead("what ends sooner is spent first")
+            self._laning.gather(account_id, balance)
         lane = NO_LANE if balance.spread else ""
         self._books.change(tx, before, after, expiries, now, request_id=who["request_id"])
-        self._store.set_spender(tx, account_id, who["spender"], known, _counted(known, counted))
+        self._store.set_spender(tx, account_id, who["spender"], known, replace(known, usage=counted))
         self._books.write(tx, account_id, move, now, day=counted.day, lane=lane, **who)
         return lane
 
@@ -254,9 +252,7 @@ class Credits:
             before, now = self._store.snapshot(account_id, moves=(key,)), self._clock.now()
             if before.move(key) is not None:
                 raise AlreadyDone(key)
-            if before.balance.laned:
-                self._laning.close_all(account_id, before.balance)
-                raise StaleRead("what lanes held is back")
+            self._laning.gather(account_id, before.balance)
             balance, expiries = self._books.opened(before, now)
             after, move = plan(balance, now)
             self._books.change(tx, before, after, (*expiries, move), now, request_id=request_id)
@@ -266,10 +262,6 @@ class Credits:
         except AlreadyDone:
             return False
         return True
-
-
-def _counted(known: Spender, usage: caps.Usage) -> Spender:
-    return Spender(usage, known.cap, known.ended, known.lanes, known.version)
 
 
 def _lane(of: Lanes, index: int) -> str:

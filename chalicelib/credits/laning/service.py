@@ -111,10 +111,13 @@ class Laning:
         """Afterwards the spender has no lanes, and what they held is in the balance."""
         self._transact(lambda tx: self._close(tx, account_id, spender))
 
-    def close_all(self, account_id: str, balance: Balance) -> None:
-        """Of every spender that had lanes when the balance was read."""
+    def gather(self, account_id: str, balance: Balance) -> None:
+        """For a plan that needs all there is in the balance: closes the lanes of everybody who had some when it was
+        read, and raises StaleRead, so that it is read again. Nothing happens where there were none."""
         for laned in balance.laned:
             self.close(account_id, laned.spender)
+        if balance.laned:
+            raise StaleRead("what lanes held is back")
 
     def whole(self, account_id: str) -> Balance:
         """The balance with what lanes hold. Each item is read consistently; that none moved between the balance and the

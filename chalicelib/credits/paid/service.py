@@ -9,7 +9,7 @@ from chalicelib.credits.laning.service import Laning
 from chalicelib.credits.ledger import Bucket
 from chalicelib.credits.payments import Payment, PaymentMoved, agree
 from chalicelib.kernel.clock import Clock
-from chalicelib.kernel.transaction import StaleRead, Transact, Transaction
+from chalicelib.kernel.transaction import Transact, Transaction
 
 
 class Store(Protocol):
@@ -55,10 +55,8 @@ class Paid:
             after, agreed, moves = agree(balance, known, bucket, taken, now, reason=cause)
             if not moves:
                 return current
-            if balance.laned:
-                # Lanes hold a part of what may have to be taken, and a debt must find nothing left to spend.
-                self._laning.close_all(account_id, balance)
-                raise StaleRead("what lanes held is back")
+            # Lanes hold a part of what may have to be taken, and a debt must find nothing left to spend.
+            self._laning.gather(account_id, balance)
             moves = (*expiries, *moves)
             self._books.change(tx, before, after, moves, now, payment=seen.id, request_id=request_id)
             self._store.set_payment(tx, account_id, current, agreed, lambda _: PaymentMoved(seen.id))

@@ -9,7 +9,7 @@ from chalicelib.credits import ledger
 from chalicelib.credits.books import NOTICE_PATIENCE, Books
 from chalicelib.credits.laning.service import Laning
 from chalicelib.kernel.clock import Clock
-from chalicelib.kernel.transaction import StaleRead, Transact, Transaction
+from chalicelib.kernel.transaction import Transact, Transaction
 
 BATCH = 200
 
@@ -64,9 +64,7 @@ class Upkeep:
             before, now = self._books.store.snapshot(account_id), self._clock.now()
             if not any(not bucket.alive(now) for bucket in before.balance.buckets):
                 return False
-            if before.balance.laned:
-                self._laning.close_all(account_id, before.balance)
-                raise StaleRead("what lanes held is back")
+            self._laning.gather(account_id, before.balance)
             balance, moves = self._books.opened(before, now)
             self._books.change(tx, before, balance, moves, now)
             return bool(moves)
@@ -82,9 +80,7 @@ class Upkeep:
 
         def build(tx: Transaction) -> None:
             before, now = self._books.store.snapshot(account_id), self._clock.now()
-            if before.balance.laned:
-                self._laning.close_all(account_id, before.balance)
-                raise StaleRead("what lanes held is back")
+            self._laning.gather(account_id, before.balance)
             changed = ledger.marked(replace(before.balance, low_at=below), now)
             # Said of what is low already: its owner has just seen it.
             self._books.store.set_balance(tx, before, changed)

@@ -75,6 +75,19 @@ def auto_top_up_failed(to: str, facts: Facts) -> Mail:
     return Mail(to, "Automatic top-up was turned off", text)
 
 
+def webhook_endpoint_disabled(to: str, facts: Facts) -> Mail:
+    """`endpoint` is its id; `because` is `gone` or `failing`."""
+    why = "it has taken nothing for three days"
+    if facts["because"] == "gone":
+        why = "it answered 410 Gone, which says that nothing more is wanted"
+    text = (
+        f"The webhook endpoint {facts['endpoint']} has been disabled, because {why}. Events are not sent to it any\n"
+        "more.\n\n"
+        "You can enable it again, and replay what failed in the last seven days, with the webhook routes of the API.\n"
+    )
+    return Mail(to, "A webhook endpoint was disabled", text)
+
+
 #: Every notice that is mailed, by its name in the queue's messages.
 NOTICES: dict[str, Callable[[str, Facts], Mail]] = {
     "top_up_completed": top_up_completed,
@@ -82,6 +95,7 @@ NOTICES: dict[str, Callable[[str, Facts], Mail]] = {
     "payment_failed": payment_failed,
     "balance_low": balance_low,
     "auto_top_up_failed": auto_top_up_failed,
+    "webhook_endpoint_disabled": webhook_endpoint_disabled,
 }
 
 

@@ -18,11 +18,13 @@ class Queue:
     def __init__(self, error=None):
         self.error = error
         self.bodies = []
+        self.delays = []
 
-    def send_message(self, *, QueueUrl, MessageBody):  # noqa: N803 (AWS's names)
+    def send_message(self, *, QueueUrl, MessageBody, DelaySeconds=None):  # noqa: N803 (AWS's names)
         if self.error:
             raise self.error
         self.bodies.append(MessageBody)
+        self.delays.append(DelaySeconds)
 
 
 @given(IDS)
@@ -81,3 +83,13 @@ def test_a_lost_hint_is_returned_not_raised(monkeypatch: pytest.MonkeyPatch, err
     assert dispatch.hint("url", {"account_id": "a"}) is error
     with pytest.raises(type(error)):
         dispatch.send("url", {"account_id": "a"})
+
+
+@pytest.mark.parametrize(("asked", "sent"), [(0, None), (-5, None), (1, 1), (900, 900), (901, 900), (86_400, 900)])
+def test_a_message_is_kept_back_for_as_long_as_sqs_can(
+    monkeypatch: pytest.MonkeyPatch, asked: int, sent: int | None
+) -> None:
+    queue = Queue()
+    monkeypatch.setattr(dispatch, "client", lambda _: queue)
+    assert dispatch.hint("url", {"account_id": "a"}, delay_seconds=asked) is None
+    assert queue.delays == [sent]

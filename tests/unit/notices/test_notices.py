@@ -89,6 +89,7 @@ FACTS = {
     ),
     "balance_low": ({"available": "7", "below": "20"}, ["7 assets left", "below 20"]),
     "auto_top_up_failed": ({"pack": "Starter pack", "failures": "3"}, ["turned off", "3 times", "until you turn it"]),
+    "webhook_endpoint_disabled": ({"endpoint": "whe_1", "because": "gone"}, ["whe_1", "disabled", "410", "replay"]),
 }
 
 

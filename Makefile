@@ -2,6 +2,8 @@
 PYTHON ?= python3
 PORT ?= 8000
 DATA ?= .local/data
+# How many processes share the tests.
+WORKERS ?= 2
 PY := .venv/bin/python
 STAMP := .venv/.installed
 OPERATOR := .venv/bin/fotogenic
@@ -32,7 +34,7 @@ run: setup
 	@$(PY) -m infra.local run --port $(PORT) --data $(DATA)
 
 test: setup
-	@$(PY) -m pytest $(TESTS)
+	@$(PY) -m pytest -n $(WORKERS) --dist loadgroup $(TESTS)
 
 check: setup tools
 	@$(PY) -m infra.tools.check $(STEPS)

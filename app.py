@@ -10,14 +10,20 @@ from chalicelib.credits.routes import door as credits
 from chalicelib.credits.used.routes import door as usage
 from chalicelib.credits.worker import blueprint as credits_worker
 from chalicelib.edge.application import Application
+from chalicelib.generation.callbacks.routes import door as callbacks
 from chalicelib.generation.catalog.routes import door as catalog
+from chalicelib.generation.compat.routes import door as images
 from chalicelib.generation.routes import door as generation
 from chalicelib.generation.worker import blueprint as generation_worker
 from chalicelib.keys.routes import door as keys
 from chalicelib.notices.worker import blueprint as notices_worker
 from chalicelib.reference.routes import door as reference
+from chalicelib.signing.routes import door as signing
 from chalicelib.uploads.routes import door as uploads
 from chalicelib.uploads.worker import blueprint as uploads_worker
+from chalicelib.webhooks.delivering.routes import door as webhook_deliveries
+from chalicelib.webhooks.routes import door as webhooks
+from chalicelib.webhooks.worker import blueprint as webhooks_worker
 
 app = Application(app_name="fotogenic", configure_logs=False)
 
@@ -25,16 +31,21 @@ for door in (
     accounts,
     auto_top_up,
     billing,
+    callbacks,
     catalog,
     credits,
     generation,
+    images,
     keys,
     reference,
+    signing,
     stripe_events,
     subscription,
     uploads,
     usage,
+    webhook_deliveries,
+    webhooks,
 ):
     app.register_blueprint(door.blueprint)
-for worker in (billing_worker, credits_worker, generation_worker, notices_worker, uploads_worker):
+for worker in (billing_worker, credits_worker, generation_worker, notices_worker, uploads_worker, webhooks_worker):
     app.register_blueprint(worker)

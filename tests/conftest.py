@@ -15,12 +15,17 @@ TESTS = Path(__file__).parent
 SUITES = ("unit", "tidy", "integration", "faults", "e2e", "browser", "bench")
 
 
+#: Suites that share one running stack: all their files go to the same worker, which starts it once.
+TOGETHER = ("e2e", "browser")
+
+
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    """Marks each test with its suite."""
+    """Marks each test with its suite, and says which tests go to a worker together: those of a file at least."""
     for item in items:
         suite = item.path.relative_to(TESTS).parts[0]
         if suite in SUITES:
             item.add_marker(suite)
+        item.add_marker(pytest.mark.xdist_group("stack" if suite in TOGETHER else str(item.path)))
 
 
 @pytest.fixture(scope="session")

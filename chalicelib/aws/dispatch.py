@@ -10,21 +10,24 @@ from chalicelib.aws.session import client
 #: Version of the message shape. A worker reads this one and the one before; an unknown one is retried, then kept in
 #: the dead-letter queue, never dropped.
 VERSION = 1
+#: SQS keeps a message back for so long at most (`DelaySeconds`).
+MAX_DELAY_SECONDS = 900
 
 
 class UnknownMessage(Exception):
     """The message is not one that this code knows how to read."""
 
 
-def send(queue_url: str, ids: Mapping[str, str]) -> None:
-    """Queues a message of ids."""
-    client("sqs").send_message(QueueUrl=queue_url, MessageBody=json.dumps({"v": VERSION, **ids}))
+def send(queue_url: str, ids: Mapping[str, str], *, delay_seconds: int = 0) -> None:
+    """Queues a message of ids, to be seen after `delay_seconds`, or MAX_DELAY_SECONDS if that is sooner."""
+    body, delay = json.dumps({"v": VERSION, **ids}), min(max(delay_seconds, 0), MAX_DELAY_SECONDS)
+    client("sqs").send_message(QueueUrl=queue_url, MessageBody=body, **({"DelaySeconds": delay} if delay else {}))
 
 
-def hint(queue_url: str, ids: Mapping[str, str]) -> Exception | None:
+def hint(queue_url: str, ids: Mapping[str, str], *, delay_seconds: int = 0) -> Exception | None:
     """Queues a message whose loss a scheduled look makes good. Returns what went wrong instead of raising it."""
     try:
-        send(queue_url, ids)
+        send(queue_url, ids, delay_seconds=delay_seconds)
     except (BotoCoreError, ClientError) as error:
         return error
     return None

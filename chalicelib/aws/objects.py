@@ -1,6 +1,7 @@
 """S3: one bucket, private objects, grants for a single object that end by themselves."""
 
 import base64
+from collections.abc import Collection
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -96,15 +97,15 @@ class Objects:
         """Afterwards the object is not there; it is no error if it was not there before."""
         client("s3").delete_object(Bucket=self.bucket, Key=key)
 
-    def delete_prefix(self, prefix: str) -> int:
-        """Deletes every object under `prefix` and returns how many there were."""
+    def delete_prefix(self, prefix: str, *, but: Collection[str] = ()) -> int:
+        """Deletes every object under `prefix`, `but` these, and returns how many there were."""
         deleted = 0
         for page in (
             client("s3")
             .get_paginator("list_objects_v2")
             .paginate(Bucket=self.bucket, Prefix=prefix, PaginationConfig={"PageSize": DELETE_BATCH})
         ):
-            keys = [{"Key": item["Key"]} for item in page.get("Contents", ())]
+            keys = [{"Key": item["Key"]} for item in page.get("Contents", ()) if item["Key"] not in but]
             if keys:
                 answer = client("s3").delete_objects(Bucket=self.bucket, Delete={"Objects": keys, "Quiet": True})
                 for left in answer.get("Errors", ()):  # the call succeeds even when some keys did not

@@ -15,8 +15,16 @@ from chalicelib.kernel.errors import MethodNotAllowed, NotFound
 CATCH_ALL = "/{proxy+}"
 
 
+#: Bodies that are not text: API Gateway hands them over in base64.
+BINARY_TYPES = ("multipart/form-data",)
+
+
 class Application(Chalice):
     """Answers unknown paths 404 and unknown methods 405 + `Allow`; serves HEAD as GET without the body."""
+
+    def __init__(self, *arguments: Any, **named: Any) -> None:
+        super().__init__(*arguments, **named)
+        self.api.binary_types = [*self.api.binary_types, *BINARY_TYPES]
 
     def __call__(self, event: dict[str, Any], context: Any) -> dict[str, Any]:
         request_context = event.get("requestContext", {})

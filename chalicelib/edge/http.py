@@ -90,6 +90,9 @@ class Route:
     problems: tuple[type[Problem], ...]
     idempotent: bool
     raw: bool
+    media: str
+    max_body_bytes: int
+    form: type[Body] | None
     room: str
     name: str
     description: str
@@ -121,8 +124,14 @@ class Door:
         problems: tuple[type[Problem], ...] = (),
         idempotent: bool = False,
         raw: bool = False,
+        media: str = "application/json",
+        max_body_bytes: int = MAX_BODY_BYTES,
+        form: type[Body] | None = None,
     ) -> Callable[[Callable[[Any], Answer | View]], Callable[..., Response]]:
-        """Declares a route. The function gets a Call and returns a view (answered with `status`) or an Answer."""
+        """Declares a route. The function gets a Call and returns a view (answered with `status`) or an Answer.
+
+        A `raw` route gets bytes of the type `media`, and parses them itself; `form` is what it parses them into.
+        """
 
         def declare(serve: Callable[[Any], Answer | View]) -> Callable[..., Response]:
             route = Route(
@@ -139,6 +148,9 @@ class Door:
                 problems=problems,
                 idempotent=idempotent,
                 raw=raw,
+                media=media,
+                max_body_bytes=max_body_bytes,
+                form=form,
                 room=self.room,
                 name=serve.__name__,
                 description=(serve.__doc__ or "").strip(),
@@ -208,23 +220,23 @@ def _parse(
         principal=principal,
         source_ip=str(request.context.get("identity", {}).get("sourceIp") or "unknown"),
         idempotency_key=key,
-        raw_body=_bytes(request, headers) if route.raw else b"",
+        raw_body=_bytes(route, request, headers) if route.raw else b"",
     )
 
 
-def _bytes(request: Request, headers: dict[str, str], *, read: bool = True) -> bytes:
+def _bytes(route: Route, request: Request, headers: dict[str, str], *, read: bool = True) -> bytes:
     """The body as it came; a type is asked of one that is `read`."""
     raw: Any = request.raw_body or b""
-    if len(raw) > MAX_BODY_BYTES:
-        raise PayloadTooLarge(f"The body has {len(raw)} bytes; at most {MAX_BODY_BYTES} are read.")
+    if len(raw) > route.max_body_bytes:
+        raise PayloadTooLarge(f"The body has {len(raw)} bytes; at most {route.max_body_bytes} are read.")
     kind = headers.get("content-type", "application/json").split(";")[0].strip().lower()
-    if read and raw and kind != "application/json":
-        raise UnsupportedMediaType(f"This route reads application/json, not {kind!r}.")
+    if read and raw and kind != route.media:
+        raise UnsupportedMediaType(f"This route reads {route.media}, not {kind!r}.")
     return bytes(raw)
 
 
 def _body(route: Route, request: Request, headers: dict[str, str]) -> Body | None:
-    raw = _bytes(request, headers, read=route.body is not None)
+    raw = _bytes(route, request, headers, read=route.body is not None)
     if route.body is None:
         if raw.strip() not in (b"", b"{}"):
             raise Validation("This request takes no body.")

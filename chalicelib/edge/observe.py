@@ -18,6 +18,7 @@ class Fields(TypedDict, total=False):
     upload_id: str
     generation_id: str
     event_id: str
+    endpoint_id: str
     payment_id: str
     model: str
     operation: str

@@ -58,7 +58,7 @@ PROBLEM_SCHEMA: dict[str, Any] = {
 def document(server: str = "/") -> dict[str, Any]:
     """The document of every registered route. `server` is the base URL it is served from."""
     routes = [ROUTES[key] for key in sorted(ROUTES, key=lambda key: (key[1], key[0]))]
-    models = {model for route in routes for model in (route.body, route.answer) if model}
+    models = {model for route in routes for model in (route.body, route.form, route.answer) if model}
     ordered: list[Any] = [(model, _mode(model, routes)) for model in sorted(models, key=lambda model: model.__name__)]
     _, schemas = models_json_schema(ordered, ref_template=REF)
     paths: dict[str, dict[str, Any]] = {}
@@ -87,7 +87,7 @@ def document(server: str = "/") -> dict[str, Any]:
 
 
 def _mode(model: type[BaseModel], routes: list[Route]) -> str:
-    return "validation" if any(route.body is model for route in routes) else "serialization"
+    return "validation" if any(model in (route.body, route.form) for route in routes) else "serialization"
 
 
 def _operation(route: Route) -> dict[str, Any]:
@@ -106,7 +106,8 @@ def _operation(route: Route) -> dict[str, Any]:
         schema = {"$ref": REF.format(model=route.body.__name__)}
         operation["requestBody"] = {"required": required, "content": {"application/json": {"schema": schema}}}
     elif route.raw:
-        operation["requestBody"] = {"required": True, "content": {"application/json": {"schema": {"type": "object"}}}}
+        form = {"$ref": REF.format(model=route.form.__name__)} if route.form is not None else {"type": "object"}
+        operation["requestBody"] = {"required": True, "content": {route.media: {"schema": form}}}
     return operation
 
 

@@ -1,6 +1,7 @@
 """Generations and their results over HTTP."""
 
 import re
+from typing import Annotated
 
 from pydantic import AwareDatetime, Field, JsonValue
 
@@ -8,7 +9,17 @@ from chalicelib.credits.caps import KeyCapReached
 from chalicelib.edge.confirm import Confirm, ConfirmQuery, confirmed
 from chalicelib.edge.http import Answer, Call, Content, Door
 from chalicelib.edge.paging import after_id, page
-from chalicelib.generation.generation import MAX_SEED, Asset, Generation, Listing, Order, Status
+from chalicelib.generation.generation import (
+    DEADLINE,
+    LEAST_DEADLINE,
+    MAX_SEED,
+    Asset,
+    Generation,
+    Listing,
+    Retention,
+    Status,
+)
+from chalicelib.generation.ordering.order import MAX_FALLBACKS, Order
 from chalicelib.generation.views import AssetView, GenerationView
 from chalicelib.kernel.errors import (
     ConcurrencyLimited,
@@ -35,6 +46,11 @@ MAX_WAIT_SECONDS = 25
 _WAIT = re.compile(r"(?:^|,)\s*wait=(\d{1,3})\s*(?:,|;|$)")
 
 
+#: JSON has no tuples and no enumerations: these are read from what it has.
+ModelName = Annotated[str, Field(max_length=100)]
+Address = Annotated[str, Field(max_length=2048, pattern=r"^https://[^\s]+$")]
+
+
 class CreateGeneration(Body):
     model: str = Field(max_length=100, examples=["local/style-1"])
     operation: str = Field(max_length=60, examples=["stylize"])
@@ -44,6 +60,26 @@ class CreateGeneration(Body):
     n: int = Field(1, ge=1, le=MAX_OUTPUTS, description="how many results")
     seed: int | None = Field(None, ge=0, le=MAX_SEED, description="drawn, and answered, if left out")
     max_assets: int | None = Field(None, ge=0, le=MAX_ASSETS, description="refuse rather than cost more")
+    fallback_models: tuple[ModelName, ...] = Field(
+        (), max_length=MAX_FALLBACKS, description="models that may make it where the first cannot be had, in this order"
+    )
+    retention: Retention = Field(
+        Retention.STANDARD, description="`none` keeps nothing: results are delivered once, here or to `deliver_to`"
+    )
+    retention_hours: int | None = Field(None, ge=1, le=720, description="shorter than the account's, never longer")
+    deliver_to: tuple[Address, ...] = Field(
+        (), max_length=MAX_OUTPUTS, description="with retention none: one https URL per result, which takes a PUT"
+    )
+    deadline_seconds: int | None = Field(
+        None,
+        ge=int(LEAST_DEADLINE.total_seconds()),
+        le=int(DEADLINE.total_seconds()),
+        description="end it, uncharged, if it is not done by then",
+    )
+
+    def order(self) -> Order:
+        """As the use cases take it."""
+        return Order(**self.model_dump())
 
 
 class ListGenerations(PageQuery):
@@ -82,8 +118,7 @@ def create_generation(call: Call[CreateGeneration, None]) -> Answer:
 
     With `Prefer: wait=n` (n ≤ 25 seconds) the answer is 200 with the finished generation if it is done by then.
     """
-    order = Order(**call.body.model_dump())
-    made = services().generations.order(call.principal, order, call.idempotency_key, call.request_id)
+    made = services().ordering.order(call.principal, call.body.order(), call.idempotency_key, call.request_id)
     headers = {"Location": f"/v1/generations/{made.generation_id}", "Content-Type": "application/json"}
     if made.replayed:
         headers["Idempotency-Replayed"] = "true"
@@ -96,12 +131,13 @@ def create_generation(call: Call[CreateGeneration, None]) -> Answer:
             # Deleted or expired since: a repetition still gets its first answer.
             return Answer(made.answer, headers=headers)
         if done.finished_at is not None:
-            return Answer(GenerationView.of(done), status=200, headers=headers)
+            return Answer(_seen(done), status=200, headers=headers)
     return Answer(made.answer, headers=headers)
 
 
 class QuoteView(View):
-    """`assets` is what the whole would cost now, `assets_per_result` each of its `n` results; nothing is set aside."""
+    """`assets` is what the whole would cost now at the most, `assets_per_result` each of its `n` results from the model
+    that is named first; nothing is set aside."""
 
     object: str = "quote"
     model: str
@@ -124,14 +160,14 @@ class QuoteView(View):
 def quote_generation(call: Call[CreateGeneration, None]) -> QuoteView:
     """Takes the body of `POST /v1/generations`; takes no hold. Uploads are not looked at."""
     limit = call.body.max_assets
-    made = services().generations.quote(call.principal, Order(**call.body.model_dump()), call.request_id)
+    made = services().ordering.quote(call.principal, call.body.order(), call.request_id)
     return QuoteView(
         model=made.model,
         operation=made.operation,
         n=len(made.assets),
         assets_per_result=made.price,
-        assets=made.cost,
-        within_max_assets=limit is None or made.cost <= limit,
+        assets=made.held,
+        within_max_assets=limit is None or made.held <= limit,
     )
 
 
@@ -160,8 +196,28 @@ def list_generations(call: Call[None, ListGenerations]) -> Page[GenerationView]:
     problems=(Gone,),
 )
 def get_generation(call: Call[None, None]) -> GenerationView:
-    """Its status, results and charge."""
-    return GenerationView.of(services().generations.get(call.principal.account_id, call.path["generation_id"]))
+    """Its status, results and charge. Where nothing is kept, the first answer after it succeeded has the results."""
+    return _seen(services().generations.get(call.principal.account_id, call.path["generation_id"]))
+
+
+@door.route(
+    "POST",
+    "/v1/generations/{generation_id}/cancel",
+    summary="Cancel a generation",
+    scope=Scope.GENERATIONS,
+    status=202,
+    answer=GenerationView,
+    problems=(Gone,),
+)
+def cancel_generation(call: Call[None, None]) -> Answer:
+    """Ends it, uncharged, unless a provider has it: that is asked to stop, and what it made by then is charged.
+
+    202, or 200 with the generation as it is if it had ended before. `charged` says what was taken.
+    """
+    account_id, generation_id = call.principal.account_id, call.path["generation_id"]
+    ended = services().generations.get(account_id, generation_id).finished_at is not None
+    made = services().generations.cancel(account_id, generation_id)
+    return Answer(_seen(made), status=200 if ended else 202)
 
 
 @door.route(
@@ -239,6 +295,11 @@ def delete_asset(call: Call[Confirm, ConfirmQuery]) -> Answer:
     confirmed(call, asset_id)
     services().generations.delete_asset(account_id, asset_id)
     return Answer()
+
+
+def _seen(made: Generation) -> GenerationView:
+    """With the results themselves, where this answer is the one that delivers them."""
+    return GenerationView.of(made, services().generations.collect(made))
 
 
 def _view(found: tuple[Generation, Asset]) -> AssetView:

@@ -1,126 +1,62 @@
-"""Use cases of generations that a client asks for: make, read, review, delete."""
+"""Use cases of a client with generations that were ordered: read, wait, cancel, review, collect, delete."""
 
 from collections.abc import Callable
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from datetime import timedelta
-from typing import Any
+from typing import Any, Protocol
 
-from pydantic import ValidationError
-
-from chalicelib.generation import operations
 from chalicelib.generation.generation import (
-    MAX_SEED,
     Asset,
     AssetStatus,
     Generation,
     Listing,
-    Order,
+    Retention,
     Review,
     Status,
-    pending_assets,
-    result_key,
-    result_prefix,
 )
-from chalicelib.generation.ports import Ledger, Models, Photos, Store
-from chalicelib.generation.views import GenerationView
+from chalicelib.generation.ports import Providers, Results, Store, Tell
 from chalicelib.kernel.clock import Clock
-from chalicelib.kernel.errors import (
-    Conflict,
-    Gone,
-    IdempotencyKeyReused,
-    MaxAssetsExceeded,
-    NotFound,
-    Problem,
-    UnsupportedParameter,
-    Validation,
-)
-from chalicelib.kernel.ids import Entropy, is_id, parent_id, parent_of
-from chalicelib.kernel.principal import Principal
-from chalicelib.kernel.shapes import refusal
-from chalicelib.kernel.transaction import Contended, Transact, Transaction
+from chalicelib.kernel.errors import Conflict, Gone, NotFound
+from chalicelib.kernel.ids import is_id, parent_of
+from chalicelib.kernel.transaction import Contended
+from chalicelib.providers.capability import Runs
 
 CHANGE_TRIES = 8
 #: How often a waiting request looks whether its generation is done.
 POLL = timedelta(milliseconds=400)
 
 
-@dataclass(frozen=True, slots=True)
-class Made:
-    """The answer to an order: the same text for every repetition of it."""
+class Ender(Protocol):
+    """What canceling needs of ending."""
 
-    generation_id: str
-    answer: str
-    replayed: bool
+    def end(self, before: Generation, after: Generation, *, lapsed: bool = False) -> bool: ...
 
 
 class Generations:
-    """`queue(account_id, generation_id)` hints a worker. `key_taken` is what the commit raises when the
-    Idempotency-Key is bound already."""
+    """`queue(generation, delay_seconds)` hints a worker. `missing` is what is raised for an object that is gone."""
 
     def __init__(
         self,
         store: Store,
-        ledger: Ledger,
-        photos: Photos,
-        models: Models,
-        transact: Transact,
+        results: Results,
+        ending: Ender,
+        providers: Providers,
         clock: Clock,
-        entropy: Entropy,
         *,
-        keyed_hash: Callable[[str, str], str],
-        queue: Callable[[str, str], None],
+        tell: Tell,
+        queue: Callable[[Generation, int], None],
         sleep: Callable[[float], None],
-        key_taken: type[Exception],
+        missing: type[Exception],
     ) -> None:
         self._store = store
-        self._ledger = ledger
-        self._photos = photos
-        self._models = models
-        self._transact = transact
+        self._results = results
+        self._ending = ending
+        self._providers = providers
         self._clock = clock
-        self._entropy = entropy
-        self._hash = keyed_hash
+        self._tell = tell
         self._queue = queue
         self._sleep = sleep
-        self._key_taken = key_taken
-
-    def order(self, principal: Principal, order: Order, idempotency_key: str, request_id: str) -> Made:
-        """Commits the generation, its hold and its Idempotency-Key together, then hints a worker.
-
-        The same key and order answer the same again, whatever has happened since; the same key with another order
-        raises IdempotencyKeyReused. Any other refusal raises and leaves nothing behind: Validation,
-        UnsupportedParameter, MaxAssetsExceeded, InsufficientAssets, KeyCapReached, ConcurrencyLimited, UploadNotReady,
-        Gone, Conflict.
-        """
-        account_id, key_hash = principal.account_id, self._hash("idempotency", idempotency_key)
-        fingerprint = order.fingerprint()
-
-        def build(tx: Transaction) -> tuple[Generation, str]:
-            made = self._plan(principal, order, request_id)
-            answer = GenerationView.of(made).model_dump_json()
-            self._store.add_request(tx, account_id, key_hash, fingerprint, made.id, answer, made.created_at)
-            limit = self._models.model(made.model).max_input_pixels
-            for param, upload_id in made.uploads.items():
-                self._photos.require_ready(tx, account_id, upload_id, param, limit)
-            who = {"spender": principal.spender, "request_id": request_id}
-            lane = self._ledger.hold(tx, account_id, made.id, made.cost, **who)
-            self._store.add(tx, replace(made, lane=lane))
-            return made, answer
-
-        try:
-            made, answer = self._transact(build)
-        except (Problem, self._key_taken):
-            # A repetition must get the first answer, even where a new order would be refused now.
-            first = self._replay(account_id, key_hash, fingerprint)
-            if first is None:
-                raise
-            return first
-        self._queue(account_id, made.id)
-        return Made(made.id, answer, replayed=False)
-
-    def quote(self, principal: Principal, order: Order, request_id: str) -> Generation:
-        """The generation that an order would make now, uncommitted. Raises Validation, UnsupportedParameter."""
-        return self._plan(principal, replace(order, max_assets=None), request_id)
+        self._missing = missing
 
     def get(self, account_id: str, generation_id: str) -> Generation:
         """Raises NotFound, for another account's generation too; Gone once deleted or expired."""
@@ -131,7 +67,7 @@ class Generations:
             raise Gone("The generation was deleted." if made.deleted else "The results have expired.")
         return made
 
-    def wait(self, account_id: str, generation_id: str, seconds: int) -> Generation:
+    def wait(self, account_id: str, generation_id: str, seconds: float) -> Generation:
         """The generation once it is finished, or as it is after so many seconds."""
         until = self._clock.now() + timedelta(seconds=seconds)
         made = self.get(account_id, generation_id)
@@ -144,19 +80,57 @@ class Generations:
         """Newest first; deleted and expired ones are left out."""
         return self._store.newest(account_id, self._clock.now(), listing)
 
+    def cancel(self, account_id: str, generation_id: str) -> Generation:
+        """Ends it at once where no provider can have it, which costs nothing; else has its worker ask the provider to
+        stop: what was made by then is delivered and charged. One that has ended stays as it is. Raises NotFound, Gone.
+        """
+        for _ in range(CHANGE_TRIES):
+            made = self.get(account_id, generation_id)
+            if made.finished_at is not None or made.cancel_requested:
+                return made
+            if self._is_ours(made):
+                canceled = _canceled(made, self._clock)
+                if self._ending.end(made, canceled):
+                    return canceled
+            elif self._store.request_cancel(made):
+                self._queue(made, 0)
+                return replace(made, cancel_requested=True)
+        raise Contended(generation_id)
+
+    def collect(self, made: Generation) -> dict[str, bytes]:
+        """The bytes of what is kept for delivery only, by asset, once: afterwards they are gone from here."""
+        kept = {asset.id: asset for asset in made.assets if asset.key}
+        if made.retention is Retention.STANDARD or not kept:
+            return {}
+        waiting = {asset_id: asset for asset_id, asset in kept.items() if not asset.delivered}
+        if not waiting:
+            # Whoever delivered them may have died before it came to the bytes.
+            self._results.delete_results(made.prefix)
+            return {}
+        try:
+            found = {asset_id: self._results.read_result(asset.key or "") for asset_id, asset in waiting.items()}
+        except self._missing:
+            return {}
+        handed = tuple(replace(asset, delivered=True) if asset.id in waiting else asset for asset in made.assets)
+        won = self._store.change_assets(made, handed)
+        self._results.delete_results(made.prefix)
+        return found if won else {}
+
     def delete(self, account_id: str, generation_id: str) -> None:
         """Afterwards all its results are gone. Raises NotFound, Gone; Conflict while it is not finished."""
-        prefix = result_prefix(account_id, generation_id)
         try:
             made = self.get(account_id, generation_id)
         except Gone:
             # Also when it was marked before: the earlier call may have died before it came to the bytes.
-            self._store.delete_results(prefix)
+            known = self._store.get(account_id, generation_id)
+            if known is not None:
+                self._results.delete_results(known.prefix)
             raise
         if made.finished_at is None:
-            raise Conflict(f"The generation is {made.status}; only a finished one can be deleted.")
+            raise Conflict(f"The generation is {made.status}; cancel it first.")
         self._change(account_id, generation_id, _all_deleted, deleted=True)
-        self._store.delete_results(prefix)
+        self._results.delete_results(made.prefix)
+        self._tell.deleted(made, made.assets)
 
     def asset(self, account_id: str, asset_id: str) -> tuple[Generation, Asset]:
         """Raises NotFound, for another account's asset too; Gone once it was deleted or has expired."""
@@ -169,12 +143,19 @@ class Generations:
         return made, asset
 
     def content_url(self, account_id: str, asset_id: str) -> str:
-        """A short-lived URL of the bytes. Raises as `asset` does; Conflict while there are none."""
-        _, asset = self.asset(account_id, asset_id)
-        if asset.status is not AssetStatus.SUCCEEDED:
-            raise Conflict(f"The result is {asset.status}.")
-        extension = (asset.content_type or "").rpartition("/")[2].replace("jpeg", "jpg")
-        return self._store.result_url(asset, f"{asset_id}.{extension}")
+        """A short-lived URL of the bytes. Raises as `asset` does; Conflict while there are none, Gone for what is
+        delivered once."""
+        _, asset = self._kept(account_id, asset_id)
+        extension = (asset.content_type or "").rpartition("/")[2].replace("jpeg", "jpg").replace("mpeg", "mp3")
+        return self._results.result_url(asset, f"{asset.id}.{extension}")
+
+    def bytes_of(self, account_id: str, asset_id: str) -> bytes:
+        """Raises as `content_url` does."""
+        _, asset = self._kept(account_id, asset_id)
+        try:
+            return self._results.read_result(asset.key or "")
+        except self._missing:
+            raise Gone("The result has expired or been deleted.") from None
 
     def delete_asset(self, account_id: str, asset_id: str) -> None:
         """Afterwards the bytes are gone and the asset answers 410. Raises as `asset` does."""
@@ -189,6 +170,7 @@ class Generations:
         index = made.assets.index(asset)
         self._change(account_id, made.id, lambda assets: _with(assets, index, status=AssetStatus.DELETED))
         self._delete_bytes(made, index)
+        self._tell.deleted(made, (asset,))
 
     def review(self, account_id: str, asset_id: str) -> tuple[Generation, Asset]:
         """Notes that its owner has looked at the result. Raises as `asset` does; Conflict if it did not succeed."""
@@ -199,63 +181,23 @@ class Generations:
         self._change(account_id, made.id, lambda assets: _with(assets, index, review=Review.REVIEWED))
         return self.asset(account_id, asset_id)
 
-    def _plan(self, principal: Principal, order: Order, request_id: str) -> Generation:
-        """The generation an order stands for. Raises Validation, UnsupportedParameter, MaxAssetsExceeded."""
-        model, parameters, reference = self._understand(order)
-        now = self._clock.now()
-        generation_id = parent_id("gen", now, self._entropy)
-        seed = order.seed if order.seed is not None else int.from_bytes(self._entropy(4), "big") & MAX_SEED
-        made = Generation(
-            id=generation_id,
-            account_id=principal.account_id,
-            status=Status.QUEUED,
-            model=model.id,
-            operation=order.operation,
-            parameters=parameters,
-            upload_id=order.upload_id,
-            reference_upload_id=reference,
-            price=model.price_assets,
-            seed=seed,
-            created_at=now,
-            spender=principal.spender,
-            request_id=request_id,
-            assets=pending_assets(generation_id, order.n),
-        )
-        if order.max_assets is not None and made.cost > order.max_assets:
-            raise MaxAssetsExceeded(
-                f"This costs {made.cost} and max_assets is {order.max_assets}.", param="max_assets", needed=made.cost
-            )
-        return made
-
-    def _understand(self, order: Order) -> tuple[Any, dict[str, Any], str | None]:
-        """(model, parameters as JSON, id of the second upload) of an order, or the refusal that says what is wrong."""
+    def _is_ours(self, made: Generation) -> bool:
+        """Whether no other system can have it: it is queued and was not begun, or our own engine makes it."""
+        if made.status is Status.QUEUED:
+            return True
         try:
-            model = self._models.model(order.model)
+            runs = self._providers.capability(made.provider).runs
         except LookupError:
-            raise Validation(f"model: there is no model {order.model!r}", param="model") from None
-        if order.operation not in model.operations:
-            offered = ", ".join(model.operations)
-            raise Validation(f"operation: {order.model} does {offered}", param="operation")
-        operation = operations.operation(order.operation)
-        if operation.needs_photo and order.upload_id is None:
-            raise Validation(f"upload_id: {order.operation} needs a photo", param="upload_id")
-        if order.prompt is not None:
-            raise UnsupportedParameter(f"prompt: {order.operation} takes no prompt", param="prompt")
-        if order.n > model.max_outputs:
-            raise Validation(f"n: {order.model} makes at most {model.max_outputs}", param="n")
-        try:
-            parameters = operation.parse(order.parameters)
-        except ValidationError as error:
-            raise refusal(error, "parameters") from None
-        return model, parameters.model_dump(mode="json", exclude_unset=True), operation.reference_upload(parameters)
+            return False
+        return bool(runs is Runs.EMBEDDED)
 
-    def _replay(self, account_id: str, key_hash: str, fingerprint: str) -> Made | None:
-        found = self._store.request(account_id, key_hash, self._clock.now())
-        if found is None:
-            return None
-        if found[0] != fingerprint:
-            raise IdempotencyKeyReused
-        return Made(found[1], found[2], replayed=True)
+    def _kept(self, account_id: str, asset_id: str) -> tuple[Generation, Asset]:
+        made, asset = self.asset(account_id, asset_id)
+        if asset.status is not AssetStatus.SUCCEEDED:
+            raise Conflict(f"The result is {asset.status}.")
+        if made.retention is Retention.NONE:
+            raise Gone("The result is delivered once and is not kept: the generation's first answer has it.")
+        return made, asset
 
     def _holder(self, account_id: str, asset_id: str) -> tuple[Generation, int]:
         generation_id, index = parent_of("gen", asset_id) if is_id("ast", asset_id) else ("", -1)
@@ -283,9 +225,14 @@ class Generations:
         raise Contended(generation_id)
 
     def _delete_bytes(self, made: Generation, index: int) -> None:
-        """Of every attempt: a worker that died may have left a copy beside the one that was published."""
-        for attempt in range(1, made.attempt + 1):
-            self._store.delete_result(result_key(made.account_id, made.id, attempt, index))
+        key = made.assets[index].key
+        if key:
+            self._results.delete_result(key)
+
+
+def _canceled(made: Generation, clock: Clock) -> Generation:
+    assets = tuple(replace(asset, status=AssetStatus.CANCELED) for asset in made.assets)
+    return replace(made, status=Status.CANCELED, assets=assets, finished_at=clock.now())
 
 
 def _with(assets: tuple[Asset, ...], index: int, **members: Any) -> tuple[Asset, ...]:

@@ -1,28 +1,34 @@
-"""The generations table and the results bucket."""
+"""The generations table."""
 
-from dataclasses import asdict
+import json
 from datetime import datetime
 from typing import Any
 
-from pynamodb.attributes import JSONAttribute, NumberAttribute, UnicodeAttribute
+from pynamodb.attributes import BinaryAttribute, JSONAttribute, NumberAttribute, UnicodeAttribute
 from pynamodb.indexes import GlobalSecondaryIndex, KeysOnlyProjection
 from pynamodb.models import Model
 
-from chalicelib.aws.objects import Objects
+from chalicelib.aws.sealing import KeyDestroyed, Sealer
 from chalicelib.aws.tables import ConditionFailed, bind, get, update
 from chalicelib.generation.generation import (
-    IDEMPOTENCY_LIFE,
+    OPEN,
     QUEUE_PATIENCE,
     REMEMBERED,
     Asset,
-    AssetStatus,
-    Failure,
     Generation,
     Listing,
-    Review,
     Status,
+    Words,
 )
-from chalicelib.kernel.clock import epoch_millis, epoch_seconds, from_epoch
+from chalicelib.generation.rows import (
+    attributes,
+    generation_of,
+    plain_asset,
+    plain_sent,
+    plain_words,
+    words_of,
+)
+from chalicelib.kernel.clock import epoch_millis, epoch_seconds
 from chalicelib.kernel.ids import CROCKFORD
 from chalicelib.kernel.transaction import Transaction, Write, stale
 
@@ -32,14 +38,6 @@ SHARDS = 4
 
 class LostClaim(Exception):
     """Another worker has the generation, or it has ended."""
-
-
-class KeyTaken(Exception):
-    """The Idempotency-Key stands for another generation; `row` says which."""
-
-    def __init__(self, row: Any) -> None:
-        super().__init__("the Idempotency-Key is taken")
-        self.row = row
 
 
 class Due(GlobalSecondaryIndex[Any]):
@@ -63,6 +61,11 @@ class GenerationRow(Model):
     upload_id = UnicodeAttribute(null=True)
     reference_upload_id = UnicodeAttribute(null=True)
     price = NumberAttribute()
+    held = NumberAttribute()
+    others = JSONAttribute(null=True)
+    words = BinaryAttribute(null=True, legacy_encoding=False)
+    retention = UnicodeAttribute(null=True)
+    retention_hours = NumberAttribute(null=True)
     seed = NumberAttribute()
     spender = UnicodeAttribute()
     request_id = UnicodeAttribute()
@@ -70,8 +73,18 @@ class GenerationRow(Model):
     version = NumberAttribute(default=1)
     charged = NumberAttribute(default=0)
     attempt = NumberAttribute(default=0)
+    idle = NumberAttribute(default=0)
+    lease = NumberAttribute(null=True)
+    begun = NumberAttribute(null=True)
+    sent = JSONAttribute(null=True)
+    cancel_requested = NumberAttribute(null=True)
+    progress_percent = NumberAttribute(null=True)
+    queue_position = NumberAttribute(null=True)
+    provider_request_id = UnicodeAttribute(null=True)
+    cost_microdollars = NumberAttribute(null=True)
     deleted = NumberAttribute(default=0)
     created_at = NumberAttribute()
+    deadline_at = NumberAttribute()
     expires_at = NumberAttribute(null=True)
     finished_at = NumberAttribute(null=True)
     failure = JSONAttribute(null=True)
@@ -82,82 +95,31 @@ class GenerationRow(Model):
     due = Due()
 
 
-class RequestRow(Model):
-    """What an Idempotency-Key was used for, and what was answered."""
-
-    account_id = UnicodeAttribute(hash_key=True)
-    id = UnicodeAttribute(range_key=True)
-    fingerprint = UnicodeAttribute()
-    generation_id = UnicodeAttribute()
-    answer = UnicodeAttribute()
-    expires_at = NumberAttribute()
-    ttl = NumberAttribute()
-
-
 class GenerationStore:
-    """All reads are consistent but those of the `due` index, whose findings are read again by key."""
+    """All reads are consistent but those of the `due` index, whose findings are read again by key.
 
-    def __init__(self, table: str, bucket: str) -> None:
+    `lease` says until when a worker has the row; it is there only while one has. `begun` is there from just before a
+    provider is sent anything until it is proven that it did nothing.
+    """
+
+    def __init__(self, table: str, sealer: Sealer) -> None:
         self._rows = bind(GenerationRow, table)
-        self._requests = bind(RequestRow, table)
-        self._objects = Objects(bucket)
+        self._sealer = sealer
 
     def add(self, tx: Transaction, made: Generation) -> None:
         row = self._rows(
             made.account_id,
             made.id,
-            status=made.status.value,
-            model=made.model,
-            operation=made.operation,
-            parameters=made.parameters,
-            upload_id=made.upload_id,
-            reference_upload_id=made.reference_upload_id,
-            price=made.price,
-            seed=made.seed,
-            spender=made.spender,
-            request_id=made.request_id,
-            lane=made.lane or None,
-            assets=[_plain(asset) for asset in made.assets],
-            created_at=epoch_millis(made.created_at),
+            **attributes(made),
+            words=self._sealed(made),
             open=_shard(made.id),
             due_at=epoch_millis(made.created_at + QUEUE_PATIENCE),
         )
         tx.add(Write("put", row, stale, GenerationRow.id.does_not_exist()))
 
-    def add_request(
-        self,
-        tx: Transaction,
-        account_id: str,
-        key_hash: str,
-        fingerprint: str,
-        generation_id: str,
-        answer: str,
-        now: datetime,
-    ) -> None:
-        """Binds the Idempotency-Key; the commit raises KeyTaken if it is bound and in its time."""
-        ends = now + IDEMPOTENCY_LIFE
-        row = self._requests(
-            account_id,
-            f"request#{key_hash}",
-            fingerprint=fingerprint,
-            generation_id=generation_id,
-            answer=answer,
-            expires_at=epoch_millis(ends),
-            ttl=epoch_seconds(ends),
-        )
-        free = RequestRow.id.does_not_exist() | (RequestRow.expires_at <= epoch_millis(now))
-        tx.add(Write("put", row, KeyTaken, free))
-
-    def request(self, account_id: str, key_hash: str, now: datetime) -> tuple[str, str, str] | None:
-        """(fingerprint, generation id, answer) of a key that is bound and in its time."""
-        row = get(self._requests, account_id, f"request#{key_hash}")
-        if row is None or int(row.expires_at) <= epoch_millis(now):
-            return None
-        return str(row.fingerprint), str(row.generation_id), str(row.answer)
-
     def get(self, account_id: str, generation_id: str) -> Generation | None:
         row = get(self._rows, account_id, generation_id)
-        return _generation(row) if row else None
+        return self._generation(row) if row else None
 
     def newest(self, account_id: str, now: datetime, listing: Listing) -> list[Generation]:
         """Newest first; deleted and expired ones are left out."""
@@ -175,51 +137,107 @@ class GenerationStore:
             consistent_read=True,
             limit=listing.limit + 1,  # `between` includes the one that is not wanted
         )
-        return [_generation(row) for row in found if row.id != listing.before][: listing.limit]
+        return [self._generation(row) for row in found if row.id != listing.before][: listing.limit]
 
-    def claim(self, account_id: str, generation_id: str, now: datetime, until: datetime) -> Generation | None:
-        """Queued, or running with a claim that ran out → running, with a new attempt; None if it is not to be had."""
-        free = (GenerationRow.status == Status.QUEUED.value) | (
-            (GenerationRow.status == Status.RUNNING.value) & (GenerationRow.due_at <= epoch_millis(now))
-        )
+    def claim(
+        self, account_id: str, generation_id: str, now: datetime, until: datetime, *, waiting: bool
+    ) -> Generation | None:
+        """The generation with a new attempt, if no worker has it; None if it is not to be had.
+
+        `waiting`: one that is running or reconciling, as it is; else one that is queued, which is running then.
+        """
+        free = GenerationRow.lease.does_not_exist() | (GenerationRow.lease <= epoch_millis(now))
         actions = [
-            GenerationRow.status.set(Status.RUNNING.value),
             GenerationRow.attempt.add(1),
+            GenerationRow.idle.add(1),
+            GenerationRow.lease.set(epoch_millis(until)),
             GenerationRow.due_at.set(epoch_millis(until)),
         ]
+        if waiting:
+            free &= GenerationRow.status.is_in(Status.RUNNING.value, Status.RECONCILING.value)
+        else:
+            free &= GenerationRow.status == Status.QUEUED.value
+            actions.append(GenerationRow.status.set(Status.RUNNING.value))
         return self._step(account_id, generation_id, free, actions)
 
-    def requeue(self, made: Generation, due_at: datetime) -> bool:
-        """The same attempt, queued or running → queued; False if it is not ours any more."""
+    def mark_begun(self, made: Generation) -> bool:
+        """Notes that the provider is about to be sent it; False if it is not ours any more."""
         mine = (GenerationRow.attempt == made.attempt) & (GenerationRow.status == made.status.value)
-        actions = [GenerationRow.status.set(Status.QUEUED.value), GenerationRow.due_at.set(epoch_millis(due_at))]
-        return self._step(made.account_id, made.id, mine, actions) is not None
+        return self._step(made.account_id, made.id, mine, [GenerationRow.begun.set(1)]) is not None
+
+    def keep(self, before: Generation, after: Generation, due_at: datetime) -> bool:
+        """Writes what has become of a claimed generation, and gives it back; False if it is not ours any more."""
+        actions: list[Any] = [
+            GenerationRow.status.set(after.status.value),
+            GenerationRow.model.set(after.model),
+            GenerationRow.price.set(after.price),
+            GenerationRow.sent.set(plain_sent(after.sent)),
+            GenerationRow.idle.set(after.idle),
+            GenerationRow.due_at.set(epoch_millis(due_at)),
+            GenerationRow.lease.remove(),
+            GenerationRow.begun.set(1) if after.sent.begun else GenerationRow.begun.remove(),
+        ]
+        others = [[other.model, other.price] for other in after.others]
+        known: tuple[tuple[Any, Any], ...] = (
+            (GenerationRow.others, others or None),
+            (GenerationRow.progress_percent, after.progress_percent),
+            (GenerationRow.queue_position, after.queue_position),
+            (GenerationRow.provider_request_id, after.provider_request_id),
+        )
+        actions += [attribute.remove() if value is None else attribute.set(value) for attribute, value in known]
+        return self._step(before.account_id, before.id, _mine(before), actions) is not None
+
+    def give_back(self, made: Generation, due_at: datetime, *, overdue_at: datetime | None = None) -> bool:
+        """The same attempt → queued, or as it is where a provider may have it; False if it is not ours any more.
+
+        `overdue_at`: only if nobody has looked after it until then.
+        """
+        mine = _mine(made)
+        if overdue_at is not None:
+            mine &= GenerationRow.due_at <= epoch_millis(overdue_at)
+        back = [GenerationRow.lease.remove(), GenerationRow.due_at.set(epoch_millis(due_at))]
+        queued = [GenerationRow.status.set(Status.QUEUED.value), *back]
+        fresh = GenerationRow.begun.does_not_exist()
+        if self._step(made.account_id, made.id, mine & fresh, queued) is not None:
+            return True
+        begun = GenerationRow.begun.exists()
+        return self._step(made.account_id, made.id, mine & begun, back) is not None
+
+    def request_cancel(self, made: Generation) -> bool:
+        """Has its worker stop it; False if it has ended."""
+        is_open = GenerationRow.status.is_in(*(status.value for status in OPEN))
+        return self._step(made.account_id, made.id, is_open, [GenerationRow.cancel_requested.set(1)]) is not None
 
     def finish(self, tx: Transaction, before: Generation, after: Generation) -> None:
         """The terminal state; the commit raises LostClaim unless the row still is as `before` says."""
         ended = after.finished_at or after.created_at
         actions: list[Any] = [
             GenerationRow.status.set(after.status.value),
-            GenerationRow.assets.set([_plain(asset) for asset in after.assets]),
+            GenerationRow.assets.set([plain_asset(asset) for asset in after.assets]),
             GenerationRow.charged.set(after.charged),
             GenerationRow.finished_at.set(epoch_millis(ended)),
             GenerationRow.ttl.set(epoch_seconds((after.expires_at or ended) + REMEMBERED)),
             GenerationRow.open.remove(),
             GenerationRow.due_at.remove(),
+            GenerationRow.lease.remove(),
+            GenerationRow.words.remove(),  # what a person wrote is kept no longer than it is needed
             GenerationRow.version.add(1),
         ]
         if after.expires_at:
             actions.append(GenerationRow.expires_at.set(epoch_millis(after.expires_at)))
         if after.failure:
             actions.append(GenerationRow.failure.set([after.failure.code, after.failure.message]))
-        mine = (GenerationRow.attempt == before.attempt) & (GenerationRow.status == before.status.value)
+        if after.provider_request_id:
+            actions.append(GenerationRow.provider_request_id.set(after.provider_request_id))
+        if after.cost_microdollars is not None:
+            actions.append(GenerationRow.cost_microdollars.set(after.cost_microdollars))
         row = self._rows(before.account_id, before.id)
-        tx.add(Write("update", row, lambda _: LostClaim(before.id), mine, tuple(actions)))
+        tx.add(Write("update", row, lambda _: LostClaim(before.id), _mine(before), tuple(actions)))
 
     def change_assets(self, made: Generation, assets: tuple[Asset, ...], *, deleted: bool = False) -> bool:
         """Replaces the assets if they are as they were read; False if they have changed meanwhile."""
         actions = [
-            GenerationRow.assets.set([_plain(asset) for asset in assets]),
+            GenerationRow.assets.set([plain_asset(asset) for asset in assets]),
             GenerationRow.deleted.set(int(deleted or made.deleted)),
             GenerationRow.version.add(1),
         ]
@@ -234,64 +252,37 @@ class GenerationStore:
             found += [(row.account_id, row.id) for row in rows]
         return found
 
-    def write_result(self, key: str, data: bytes, content_type: str) -> None:
-        self._objects.write(key, data, content_type)
-
-    def delete_result(self, key: str) -> None:
-        self._objects.delete(key)
-
-    def delete_results(self, prefix: str) -> int:
-        return self._objects.delete_prefix(prefix)
-
-    def result_url(self, asset: Asset, filename: str) -> str:
-        return self._objects.download_url(
-            asset.key or "", content_type=asset.content_type or "application/octet-stream", filename=filename
-        )
-
     def _step(self, account_id: str, generation_id: str, condition: Any, actions: list[Any]) -> Generation | None:
         try:
-            return _generation(update(self._rows, account_id, generation_id, actions=actions, condition=condition))
+            row = update(self._rows, account_id, generation_id, actions=actions, condition=condition)
         except ConditionFailed:
             return None
+        return self._generation(row)
+
+    def _generation(self, row: Any) -> Generation:
+        if row.words is None:
+            return generation_of(row, Words())
+        try:
+            plain = self._sealer.open(row.account_id, _place(row.id), row.words)
+        except KeyDestroyed:  # its owner was erased
+            return generation_of(row, Words())
+        return generation_of(row, words_of(json.loads(plain)))
+
+    def _sealed(self, made: Generation) -> bytes | None:
+        if not made.words:
+            return None
+        return self._sealer.seal(made.account_id, _place(made.id), json.dumps(plain_words(made.words)))
+
+
+def _mine(made: Generation) -> Any:
+    """Whether the row is as the one who claimed it left it."""
+    return (GenerationRow.attempt == made.attempt) & (GenerationRow.status == made.status.value)
+
+
+def _place(generation_id: str) -> str:
+    """What the sealed words are bound to."""
+    return f"generations/{generation_id}/words"
 
 
 def _shard(generation_id: str) -> str:
     return f"open#{CROCKFORD.index(generation_id[-2]) % SHARDS}"
-
-
-def _plain(asset: Asset) -> dict[str, Any]:
-    return {name: value for name, value in asdict(asset).items() if value is not None}
-
-
-def _asset(plain: dict[str, Any]) -> Asset:
-    return Asset(**{**plain, "status": AssetStatus(plain["status"]), "review": Review(plain["review"])})
-
-
-def _generation(row: Any) -> Generation:
-    def time(millis: Any) -> datetime | None:
-        return from_epoch(int(millis) / 1000) if millis else None
-
-    return Generation(
-        id=row.id,
-        account_id=row.account_id,
-        status=Status(row.status),
-        model=row.model,
-        operation=row.operation,
-        parameters=row.parameters,
-        upload_id=row.upload_id,
-        reference_upload_id=row.reference_upload_id,
-        price=int(row.price),
-        seed=int(row.seed),
-        created_at=from_epoch(int(row.created_at) / 1000),
-        spender=row.spender,
-        request_id=row.request_id,
-        assets=tuple(_asset(plain) for plain in row.assets),
-        charged=int(row.charged),
-        attempt=int(row.attempt),
-        deleted=bool(row.deleted),
-        expires_at=time(row.expires_at),
-        finished_at=time(row.finished_at),
-        failure=Failure(*row.failure) if row.failure else None,
-        lane=row.lane or "",
-        version=int(row.version),
-    )

@@ -14,14 +14,20 @@ blueprint = Blueprint(__name__)
 
 @sqs_batch("generation.run")
 def _run(record: SQSRecord) -> None:
-    account_id, generation_id = ids(record, "account_id", "generation_id")
-    outcome = services().running.run(account_id, generation_id)
+    account_id, generation_id, state = ids(record, "account_id", "generation_id", "state")
+    outcome = services().running.run(account_id, generation_id, waiting=state == "waiting")
     observe.event("generation.outcome", generation_id=generation_id, reason=outcome.value)
 
 
 def generate(event: dict[str, Any], context: Any) -> dict[str, Any]:
-    """Runs queued generations. A function of its own image, because the engines do not fit the zip."""
+    """Runs queued generations of our own engines. A function of its own image, because they do not fit the zip."""
     return _run(event, context)
+
+
+@blueprint.on_sqs_message(queue="ProviderQueue", batch_size=1, name="provider_jobs")
+def provider_jobs(event: Any) -> Any:
+    """Submits generations to hosted providers, and asks what has become of them."""
+    return _run(event, event.context)
 
 
 @blueprint.schedule(Rate(1, unit=Rate.MINUTES), name="rescue")

@@ -18,7 +18,7 @@ MAX_CHILDREN = 31
 #: Draws that many random bytes. `secrets.token_bytes` in the service, a seeded generator in tests.
 Entropy = Callable[[int], bytes]
 
-PREFIXES = ("acct", "key", "upl", "gen", "ast", "ent", "ses", "req", "top", "sub")
+PREFIXES = ("acct", "key", "upl", "gen", "ast", "ent", "ses", "req", "top", "sub", "whe", "evt")
 _ID = re.compile(rf"(?:{'|'.join(PREFIXES)})_[{CROCKFORD}]{{{ULID_LENGTH}}}")
 
 

@@ -15,6 +15,7 @@ from chalicelib.kernel.money import MAX_ASSETS
 from chalicelib.kernel.principal import Scope
 from chalicelib.kernel.shapes import Body, View
 from chalicelib.keys.key import MAX_OVERLAP, Key
+from chalicelib.uploads.upload import Attestation, Basis, PeopleShown
 from chalicelib.wiring import services
 
 door = Door("keys")
@@ -27,16 +28,28 @@ class CapBody(Body):
     window: Window = Field(description="UTC day, UTC month, or the key's lifetime")
 
 
+class StandingAttestation(Body):
+    """Stated of every photo that comes with a request of this key (`POST /v1/images/edits`)."""
+
+    basis: Basis
+    people_shown: PeopleShown
+
+    def attestation(self) -> Attestation:
+        return Attestation(self.basis, self.people_shown)
+
+
 class CreateKey(Body):
     name: Name
     scopes: list[Scope] = Field(min_length=1, max_length=len(Scope))
     expires_at: AwareDatetime | None = None
     cap: CapBody | None = Field(None, description="at most so many assets held or charged in each window")
+    attestation: StandingAttestation | None = None
 
 
 class ChangeKey(Body):
     name: Name | None = None
     cap: CapBody | None = None
+    attestation: StandingAttestation | None = None
 
 
 class RotateKey(Body):
@@ -48,6 +61,13 @@ class CapView(View):
     window: Window
 
 
+class AttestationView(View):
+    """What is stated of every photo that comes with a request of the key."""
+
+    basis: Basis
+    people_shown: PeopleShown
+
+
 class KeyView(View):
     """`hint` is the start and end of the secret, to recognise it by."""
 
@@ -56,6 +76,7 @@ class KeyView(View):
     scopes: list[Scope]
     hint: str
     cap: CapView | None
+    attestation: AttestationView | None
     status: str
     created_at: str
     expires_at: str | None
@@ -97,6 +118,7 @@ def create_key(call: Call[CreateKey, None]) -> NewKeyView:
         frozenset(call.body.scopes),
         expires_at=expires_at,
         cap=_cap(call.body.cap),
+        attestation=call.body.attestation.attestation() if call.body.attestation is not None else None,
     )
     return NewKeyView(**_members(key), secret=secret)
 
@@ -115,7 +137,7 @@ def get_key(call: Call[None, None]) -> KeyView:
 @door.route(
     "PATCH",
     "/v1/keys/{key_id}",
-    summary="Rename a key or set its cap",
+    summary="Rename a key, set its cap or its attestation",
     access=Access.SESSION,
     body=ChangeKey,
     answer=KeyView,
@@ -123,6 +145,9 @@ def get_key(call: Call[None, None]) -> KeyView:
 )
 def change_key(call: Call[ChangeKey, None]) -> KeyView:
     """Members that are left out stay as they are; `"cap": null` removes the cap."""
+    if call.body.attestation is not None:
+        stated = call.body.attestation.attestation()
+        services().keys.attest(call.principal.account_id, call.path["key_id"], stated)
     key = services().keys.change(
         call.principal.account_id,
         call.path["key_id"],
@@ -183,6 +208,11 @@ def _members(key: Key) -> dict[str, object]:
         "scopes": sorted(key.scopes),
         "hint": key.hint,
         "cap": CapView(assets=key.cap.assets, window=key.cap.window) if key.cap else None,
+        "attestation": (
+            AttestationView(basis=key.attestation.basis, people_shown=key.attestation.people_shown)
+            if key.attestation
+            else None
+        ),
         "status": "revoked" if key.revoked_at else "active" if key.in_force(services().clock.now()) else "expired",
         "created_at": rfc3339(key.created_at),
         "expires_at": time(key.expires_at),

@@ -12,6 +12,7 @@ from chalicelib.kernel.principal import Principal, RateState, Scope
 from chalicelib.kernel.transaction import Transact, Transaction
 from chalicelib.keys import secret as secrets
 from chalicelib.keys.key import MAX_KEYS, Key
+from chalicelib.uploads.upload import Attestation
 
 
 class Store(Protocol):
@@ -23,6 +24,7 @@ class Store(Protocol):
     def all(self, account_id: str) -> list[Key]: ...
     def has_any(self, account_id: str) -> bool: ...
     def rename(self, account_id: str, key_id: str, name: str) -> bool: ...
+    def attest(self, account_id: str, key_id: str, attestation: Attestation, now: datetime) -> bool: ...
     def set_cap(self, tx: Transaction, key: Key, cap: Cap | None) -> None: ...
     def revoke(self, tx: Transaction, key: Key, now: datetime) -> None: ...
     def rotate(
@@ -88,7 +90,14 @@ class Keys:
         return Principal(row.account_id, frozenset(Scope(s) for s in row.scopes), key_id=row.key_id, rate=rate)
 
     def create(
-        self, account_id: str, name: str, scopes: frozenset[Scope], *, expires_at: datetime | None, cap: Cap | None
+        self,
+        account_id: str,
+        name: str,
+        scopes: frozenset[Scope],
+        *,
+        expires_at: datetime | None,
+        cap: Cap | None,
+        attestation: Attestation | None = None,
     ) -> tuple[Key, str]:
         """A new key and its secret, which cannot be read again. Raises Conflict at MAX_KEYS keys in force."""
         now = self._clock.now()
@@ -106,6 +115,7 @@ class Keys:
             last_used_on=None,
             revoked_at=None,
             cap=cap,
+            attestation=attestation,
         )
 
         def build(tx: Transaction) -> None:
@@ -131,6 +141,16 @@ class Keys:
         """Raises ApiKeyRequired before the account's first key. A caller who has come by a key needs no look."""
         if principal.key_id is None and not self.has_any(principal.account_id):
             raise ApiKeyRequired
+
+    def attest(self, account_id: str, key_id: str, attestation: Attestation) -> Key:
+        """From now on that is stated of every photo that comes with a request of this key. Raises NotFound."""
+        key = self.get(account_id, key_id)
+        self._store.attest(account_id, key.id, attestation, self._clock.now())
+        return self.get(account_id, key_id)
+
+    def attestation_of(self, principal: Principal) -> Attestation | None:
+        """What the caller's key states of photos that come with its requests; a session states nothing."""
+        return self.get(principal.account_id, principal.key_id).attestation if principal.key_id else None
 
     def change(self, account_id: str, key_id: str, *, name: str | None, cap: Cap | None, set_cap: bool) -> Key:
         """Raises NotFound; Conflict if the key has been revoked and its cap is to be set."""

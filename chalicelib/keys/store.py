@@ -13,6 +13,7 @@ from chalicelib.kernel.errors import Conflict
 from chalicelib.kernel.principal import Scope
 from chalicelib.kernel.transaction import Transaction, Write, stale
 from chalicelib.keys.key import MAX_SECRETS, Key
+from chalicelib.uploads.upload import ATTESTATION_VERSION, Attestation, Basis, PeopleShown
 
 LOOK_UP = "look-up"
 READ_BATCH = 100
@@ -31,6 +32,7 @@ class KeyRow(Model):
     expires_at = NumberAttribute(null=True)
     revoked_at = NumberAttribute(null=True)
     cap = JSONAttribute(null=True)
+    attestation = JSONAttribute(null=True)
     version = NumberAttribute(default=1)
 
 
@@ -117,6 +119,16 @@ class KeysStore:
             return False
         return True
 
+    def attest(self, account_id: str, key_id: str, attestation: Attestation, now: datetime) -> bool:
+        """False if there is no such key."""
+        try:
+            stated = [*_stated(attestation), epoch_millis(now)]
+            exists = KeyRow.pk.exists()
+            update(self._keys, account_id, key_id, actions=[KeyRow.attestation.set(stated)], condition=exists)
+        except ConditionFailed:
+            return False
+        return True
+
     def set_cap(self, tx: Transaction, key: Key, cap: Cap | None) -> None:
         action = KeyRow.cap.set([cap.assets, cap.window.value]) if cap else KeyRow.cap.remove()
         self._change(tx, key, [action])
@@ -178,6 +190,7 @@ class KeysStore:
             created_at=epoch_millis(key.created_at),
             expires_at=epoch_millis(key.expires_at) if key.expires_at else None,
             cap=[key.cap.assets, key.cap.window.value] if key.cap else None,
+            attestation=[*_stated(key.attestation), epoch_millis(key.created_at)] if key.attestation else None,
         )
 
     def _secret(self, key: Key, secret_hash: str) -> SecretRow:
@@ -203,7 +216,17 @@ def _key(row: Any, used_on: str | None) -> Key:
         last_used_on=used_on or None,
         revoked_at=from_epoch(int(row.revoked_at) / 1000) if row.revoked_at else None,
         cap=Cap(row.cap[0], Window(row.cap[1])) if row.cap else None,
+        attestation=_attestation(row.attestation) if row.attestation else None,
     )
+
+
+def _stated(attestation: Attestation) -> list[Any]:
+    """With the version of the statement that it is to."""
+    return [ATTESTATION_VERSION, attestation.basis.value, attestation.people_shown.value]
+
+
+def _attestation(stated: list[Any]) -> Attestation:
+    return Attestation(Basis(stated[1]), PeopleShown(stated[2]))
 
 
 def _refused(item: Any | None) -> Exception:

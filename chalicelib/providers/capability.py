@@ -1,4 +1,4 @@
-"""What a provider must declare before anything is sent to it, and the shape of the work that it is sent.
+"""What a provider must declare before anything is sent to it.
 
 Silence means no: nothing here has a default, so a provider that leaves anything out cannot even be constructed, and
 what it does declare is checked. The rest of the service asks these declarations and never a vendor's name.
@@ -7,14 +7,15 @@ what it does declare is checked. The rest of the service asks these declarations
 import re
 from dataclasses import dataclass, fields
 from enum import StrEnum
-from typing import Any, ClassVar, Protocol
+from typing import Any
 
-from pydantic import BaseModel
+from chalicelib.providers.price import Price
 
 _PROVIDER_NAME = re.compile(r"[a-z][a-z0-9-]{1,31}")
 _MODEL_ID = re.compile(r"([a-z][a-z0-9-]{1,31})/[a-z0-9][a-z0-9.-]{0,62}")
 _HTTPS_URL = re.compile(r"https://[a-z0-9.-]+(/[^\s]*)?")
-_HOST = re.compile(r"[a-z0-9-]+(\.[a-z0-9-]+)+")
+_HOST = re.compile(r"(\*\.)?[a-z0-9-]+(\.[a-z0-9-]+)*(:[0-9]{1,5})?")
+_SIZE = re.compile(r"[1-9][0-9]{1,4}x[1-9][0-9]{1,4}")
 MAX_OUTPUTS = 10
 
 
@@ -30,10 +31,23 @@ class Modality(StrEnum):
     AUDIO = "audio"
 
 
-class Input(StrEnum):
-    """What a model works on, besides its parameters."""
+class Runs(StrEnum):
+    """Where a provider's work is done, and so which worker is sent the job."""
 
-    PHOTO = "photo"
+    #: In the engine worker, on its own processor.
+    EMBEDDED = "embedded"
+    #: By another system, over the network; the worker for these carries no engine.
+    HOSTED = "hosted"
+
+
+class Proof(StrEnum):
+    """How it is settled whether a submission whose answer was lost has done anything."""
+
+    #: The same idempotency key never does the work twice: submitting again is safe, and answers what came of it.
+    REPLAY = "replay"
+    #: The provider can be asked for the job by our key (`find`).
+    LOOKUP = "lookup"
+    #: Neither. Such a submission is not repeated; it ends without a charge when its time is over.
     NONE = "none"
 
 
@@ -42,22 +56,26 @@ class Model:
     """One thing that can be asked for. Raises UndeclaredCapability when constructed incompletely or wrongly.
 
     `generative` says whether it makes new content (and so must be disclosed as AI-made), not whether a network is
-    inside. A photo of more than `max_input_pixels` is refused; one that would give a longer side than
-    `max_output_side_pixels` is made smaller first. `max_outputs` is how many results one job may ask for: 1 where the
-    same job always gives the same result.
+    inside. A photo of more than `max_input_pixels` is refused (0: it takes no photo); one that would give a longer side
+    than `max_output_side_pixels` is made smaller first (0: it makes no picture). `max_outputs` is how many results one
+    job may ask for: 1 where the same job always gives the same result. `takes` are the parameters of its operations
+    that it honours: any other is refused by name. `sizes` are those it makes where a size is asked for, `WxH`, the
+    first if none is named; none listed: its operations take no size. `max_seconds` is of a video or sound (0: neither).
     """
 
     id: str
     provider: str
     modality: Modality
     operations: tuple[str, ...]
-    price_assets: int  # per output
+    price: Price  # per output
     description: str
     generative: bool
-    input: Input
     max_input_pixels: int
     max_output_side_pixels: int
     max_outputs: int
+    takes: tuple[str, ...]
+    sizes: tuple[str, ...]
+    max_seconds: int
     parameters_note: str
 
     def __post_init__(self) -> None:
@@ -65,15 +83,17 @@ class Model:
         _require(is_named, "a model id is <provider>/<name>", self.id)
         _require(isinstance(self.modality, Modality), "modality is one of Modality", self.id)
         _require(_are_texts(self.operations), "operations names at least one operation", self.id)
-        _require(
-            _is_count(self.price_assets), "price_assets is a whole number of at least 1: no price, no job", self.id
-        )
+        _require(isinstance(self.price, Price), "price is a Price: no price, no job", self.id)
         _require(bool(self.description and self.parameters_note), "description and parameters_note are said", self.id)
         _require(type(self.generative) is bool, "generative is True or False", self.id)
-        _require(isinstance(self.input, Input), "input is one of Input", self.id)
-        for limit in ("max_input_pixels", "max_output_side_pixels", "max_outputs"):
-            _require(_is_count(getattr(self, limit)), f"{limit} is a whole number of at least 1", self.id)
-        _require(self.max_outputs <= MAX_OUTPUTS, f"max_outputs is at most {MAX_OUTPUTS}", self.id)
+        for limit in ("max_input_pixels", "max_output_side_pixels", "max_seconds"):
+            is_limit = type(getattr(self, limit)) is int and getattr(self, limit) >= 0
+            _require(is_limit, f"{limit} is a whole number, 0 or more", self.id)
+        is_few = _is_count(self.max_outputs) and self.max_outputs <= MAX_OUTPUTS
+        _require(is_few, f"max_outputs is a whole number from 1 to {MAX_OUTPUTS}", self.id)
+        _require(_are(str, self.takes), "takes names the parameters that it honours, or none", self.id)
+        are_sizes = _are(str, self.sizes) and all(_is_like(_SIZE, size) for size in self.sizes)
+        _require(are_sizes, "sizes are like 1024x1024, or none", self.id)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -81,10 +101,18 @@ class Capability:
     """What a provider says about itself. Raises UndeclaredCapability when constructed incompletely or wrongly.
 
     `regions` are where inputs are processed ("deployment" means where this service itself runs), `hosts` every host
-    that its code calls, `keeps_inputs_hours` how long it keeps what it is sent (0: not beyond the job).
+    that its code calls (`*.` in front: any below it; a port if it is not 443), `keeps_inputs_hours` how long it keeps
+    what it is sent (0: not beyond the job). `credentials` are the members of its configuration without which it is not
+    offered. `max_concurrent` is how many jobs it may have at once (0: as many as come). `calls_back` says whether it
+    calls `Job.callback_url` when a job is done.
     """
 
     provider: str
+    runs: Runs
+    proof: Proof
+    credentials: tuple[str, ...]
+    max_concurrent: int
+    calls_back: bool
     models: tuple[Model, ...]
     regions: tuple[str, ...]
     keeps_inputs_hours: int
@@ -94,6 +122,12 @@ class Capability:
 
     def __post_init__(self) -> None:
         _require(_is_like(_PROVIDER_NAME, self.provider), "provider is a lower-case name", self.provider)
+        _require(isinstance(self.runs, Runs), "runs is one of Runs", self.provider)
+        _require(isinstance(self.proof, Proof), "proof is one of Proof", self.provider)
+        _require(_are(str, self.credentials), "credentials names members of its configuration, or none", self.provider)
+        is_limit = type(self.max_concurrent) is int and self.max_concurrent >= 0
+        _require(is_limit, "max_concurrent is a whole number, 0 or more", self.provider)
+        _require(type(self.calls_back) is bool, "calls_back is True or False", self.provider)
         _require(_are(Model, self.models) and bool(self.models), "models lists at least one Model", self.provider)
         strangers = [model.id for model in self.models if model.provider != self.provider]
         _require(not strangers, f"models are its own, and {strangers} are not", self.provider)
@@ -104,75 +138,6 @@ class Capability:
         _require(_is_like(_HTTPS_URL, self.terms_url), "terms_url is an https address", self.provider)
         are_hosts = _are(str, self.hosts) and all(_is_like(_HOST, host) for host in self.hosts)
         _require(are_hosts, "hosts lists the names of the hosts it calls, or none", self.provider)
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Job:
-    """One generation as a provider sees it: what to make, never for whom.
-
-    `parameters` is the operation's validated model; `photo` and `reference` are the bytes of cleaned photos (JPEG or
-    PNG, sRGB, upright); `idempotency_key` is the same for every attempt at this generation.
-    """
-
-    generation_id: str
-    idempotency_key: str
-    model: str
-    operation: str
-    parameters: BaseModel
-    photo: bytes | None
-    reference: bytes | None
-    n: int
-    seed: int
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Output:
-    """One result, without metadata of any kind. Sides in pixels; `seed` makes it again, where chance is used."""
-
-    data: bytes
-    content_type: str
-    width: int
-    height: int
-    seed: int
-
-
-class ProviderError(Exception):
-    """A job that gave no result. `code` is for programs; `message` is for people, and quotes no input."""
-
-    retryable: ClassVar[bool] = False
-
-    def __init__(self, code: str, message: str) -> None:
-        super().__init__(f"{code}: {message}")
-        self.code = code
-        self.message = message
-
-
-class ProviderRefused(ProviderError):
-    """The job cannot be done as asked, now or later. Not charged."""
-
-
-class ProviderFailed(ProviderError):
-    """The provider broke on this job and would again. Not charged."""
-
-
-class ProviderUnavailable(ProviderError):
-    """Nothing was done and trying again later may help."""
-
-    retryable: ClassVar[bool] = True
-
-
-class Provider(Protocol):
-    """What does the work. Constructing one loads nothing; the first `generate` does."""
-
-    @property
-    def name(self) -> str: ...
-
-    @property
-    def capability(self) -> Capability: ...
-
-    def generate(self, job: Job) -> list[Output]:
-        """The job's `n` outputs. Raises ProviderRefused, ProviderFailed or ProviderUnavailable, and nothing else."""
-        ...
 
 
 def declared(record: Model | Capability) -> dict[str, Any]:

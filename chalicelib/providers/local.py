@@ -8,17 +8,10 @@ from importlib import import_module
 from threading import Lock
 from typing import TYPE_CHECKING, Any, Protocol, cast
 
-from chalicelib.providers.capability import (
-    Capability,
-    Input,
-    Job,
-    Modality,
-    Model,
-    Output,
-    ProviderError,
-    ProviderFailed,
-    ProviderRefused,
-)
+from chalicelib.providers.capability import Capability, Modality, Model, Proof, Runs
+from chalicelib.providers.job import Done, Immediate, Job, Output, ProviderError, ProviderFailed, ProviderRefused
+from chalicelib.providers.price import Price
+from chalicelib.providers.setup import Setup
 
 if TYPE_CHECKING:
     from PIL.Image import Image
@@ -30,14 +23,16 @@ STYLE = Model(
     provider=NAME,
     modality=Modality.IMAGE,
     operations=("stylize",),
-    price_assets=1,
+    price=Price(assets=1, steps=()),
     description="Repaints a photo in one of 26 styles, in a blend of them, or in the style of another picture.",
     generative=True,
-    input=Input.PHOTO,
     max_input_pixels=40_000_000,
     # The network sees the whole picture at once: 1.2 GB of memory and 8 seconds on two cores at 2048 x 2048.
     max_output_side_pixels=2048,
     max_outputs=1,
+    takes=("style", "style_upload_id", "strength", "preserve_color"),
+    sizes=(),
+    max_seconds=0,
     parameters_note=(
         "The result has the photo's size, up to 2048 pixels on the longer side; larger photos are made smaller. "
         "A style taken from another picture is painted at 384 pixels and enlarged, so it is softer than a built-in one."
@@ -49,19 +44,26 @@ UPSCALE = Model(
     provider=NAME,
     modality=Modality.IMAGE,
     operations=("upscale",),
-    price_assets=2,
+    price=Price(assets=2, steps=()),
     description="Makes a photo twice as wide and twice as high, with sharp edges and without inventing content.",
     generative=False,
-    input=Input.PHOTO,
     # 4 megapixels take about 30 processor-seconds.
     max_input_pixels=4_000_000,
     max_output_side_pixels=32_768,
     max_outputs=1,
+    takes=("scale",),
+    sizes=(),
+    max_seconds=0,
     parameters_note="Photos of up to 4 megapixels. Transparency is kept.",
 )
 
 CAPABILITY = Capability(
     provider=NAME,
+    runs=Runs.EMBEDDED,
+    proof=Proof.REPLAY,
+    credentials=(),
+    max_concurrent=0,
+    calls_back=False,
     models=(STYLE, UPSCALE),
     regions=("deployment",),
     keeps_inputs_hours=0,
@@ -80,17 +82,17 @@ class Stylizing(Protocol):
     def weights(self) -> tuple[float, ...] | None: ...
 
 
-class Provider:
+class Provider(Immediate):
     """Loads each engine at its first job and keeps it; jobs take turns. Safe to call from several threads."""
 
     name = NAME
     capability = CAPABILITY
 
-    def __init__(self) -> None:
+    def __init__(self, _: Setup) -> None:
         self._lock = Lock()
         self._engines: dict[str, Any] = {}
 
-    def generate(self, job: Job) -> list[Output]:
+    def submit(self, job: Job) -> Done:
         """One JPEG, or one PNG if the photo has transparency; the same job gives the same bytes.
 
         Raises ProviderRefused for a job that does not fit the model, ProviderFailed when an engine breaks on it.
@@ -109,7 +111,15 @@ class Provider:
             raise ProviderFailed("out_of_memory", "There is not enough memory here for this photo.") from error
         except Exception as error:  # onnxruntime's errors share no base of their own
             raise ProviderFailed("engine_failed", "The engine could not finish this job.") from error
-        return [Output(data=data, content_type=content_type, width=result.width, height=result.height, seed=job.seed)]
+        output = Output(
+            data=data,
+            content_type=content_type,
+            width=result.width,
+            height=result.height,
+            seconds=None,
+            seed=job.seed,
+        )
+        return Done(outputs=(output,), request_id="", cost_microdollars=None)
 
     def _work_for(self, job: Job) -> "Callable[[Job], Image]":
         if (job.model, job.operation) == (STYLE.id, "stylize"):

@@ -1,44 +1,55 @@
-"""Which models there are and who makes them. A provider is one file beside this one; adding it touches no other.
+"""Which providers this code knows. A provider is one file beside this one; adding it touches no other.
 
-Such a file declares `CAPABILITY` and a class `Provider` that takes no arguments. Importing it must stay cheap: what
-it computes with is imported when a job arrives. A file that declares nothing, declares wrongly, or takes another's
-model id stops the deployment, because this module cannot be imported then.
+Such a file declares `CAPABILITY` and a class `Provider` that takes a `Setup`. Where its part of the configuration has
+members it declares a pydantic model `Configuration` of them, and where what it offers hangs on that part, a function
+`capability(configuration)`. A file without `CAPABILITY` is a kind that operators host themselves: there may be any
+number of it, each with a name of its own, and `Configuration` is of one of them.
+
+Importing such a file must stay cheap: what it computes with is imported when a job arrives. A file that declares
+nothing, declares wrongly, or takes another's model id stops the deployment: this module cannot be imported then.
 """
 
 import pkgutil
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, field
 from importlib import import_module
-from threading import Lock
 from types import ModuleType
+from typing import Any
+
+from pydantic import BaseModel, ConfigDict
 
 import chalicelib.providers
-from chalicelib.providers.capability import Capability, Model, Provider, UndeclaredCapability
+from chalicelib.providers.capability import Capability, UndeclaredCapability
+from chalicelib.providers.job import Provider
+from chalicelib.providers.setup import Setup
 
-#: Files of this folder that are not providers. Folders (the embedded engines) never are.
-NOT_PROVIDERS = frozenset({"capability", "registry"})
+#: Files of this folder that are not providers. Folders never are.
+NOT_PROVIDERS = frozenset({"capability", "configuration", "job", "price", "registry", "service", "setup"})
 
 
-class UnknownModel(LookupError):
-    """No provider declares a model of that id."""
+class Nothing(BaseModel):
+    """The configuration of a provider that needs none."""
+
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Declared:
+    """What one file declares. `widest` is all that it can offer, None for a kind; `capability` is what it offers with
+    its part of the configuration, which is a `configuration`. It raises UndeclaredCapability."""
+
+    widest: Capability | None
+    configuration: type[BaseModel]
+    capability: Callable[[Mapping[str, Any]], Capability]
+    make: Callable[[Setup], Provider]
 
 
 @dataclass(frozen=True, slots=True)
 class Registry:
-    """The declared models by id, the capabilities by provider, and how to make each provider."""
+    """The declared providers by name, and the kinds that operators host themselves by theirs."""
 
-    models: dict[str, Model]
-    capabilities: dict[str, Capability]
-    factories: dict[str, Callable[[], Provider]]
-    _made: dict[str, Provider] = field(default_factory=dict)
-    _lock: Lock = field(default_factory=Lock)
-
-    def provider(self, name: str) -> Provider:
-        """The one instance of that provider; threads that ask at the same time get the same one."""
-        with self._lock:
-            if name not in self._made:
-                self._made[name] = self.factories[name]()
-            return self._made[name]
+    providers: dict[str, Declared] = field(default_factory=dict)
+    kinds: dict[str, Declared] = field(default_factory=dict)
 
 
 def discover(package: ModuleType) -> Registry:
@@ -49,45 +60,46 @@ def discover(package: ModuleType) -> Registry:
 
 def assemble(modules: Iterable[ModuleType]) -> Registry:
     """The registry of these providers' modules. Raises UndeclaredCapability."""
-    registry = Registry({}, {}, {})
+    registry, models = Registry(), set[str]()
     for module in modules:
         file = module.__name__
-        capability, factory = getattr(module, "CAPABILITY", None), getattr(module, "Provider", None)
-        if not isinstance(capability, Capability):
-            raise UndeclaredCapability(f"{file}: a provider's file declares CAPABILITY")
-        if not callable(factory):
-            raise UndeclaredCapability(f"{file}: a provider's file has a class Provider")
-        if capability.provider in registry.capabilities:
-            raise UndeclaredCapability(f"{file}: another file declares the provider {capability.provider}")
-        for model in capability.models:
-            if model.id in registry.models:
+        declared = _declared(module)
+        if declared.widest is None:
+            registry.kinds[file.rpartition(".")[2].replace("_", "-")] = declared
+            continue
+        name = declared.widest.provider
+        if name in registry.providers:
+            raise UndeclaredCapability(f"{file}: another file declares the provider {name}")
+        for model in declared.widest.models:
+            if model.id in models:
                 raise UndeclaredCapability(f"{file}: the model id {model.id} is declared twice")
-            registry.models[model.id] = model
-        registry.capabilities[capability.provider] = capability
-        registry.factories[capability.provider] = factory
+            models.add(model.id)
+        registry.providers[name] = declared
     return registry
 
 
-_REGISTRY = discover(chalicelib.providers)
+def _declared(module: ModuleType) -> Declared:
+    file: str = module.__name__
+    widest: Any = getattr(module, "CAPABILITY", None)
+    capability, make = _function(module, "capability"), _function(module, "Provider")
+    if not isinstance(widest, Capability) and (hasattr(module, "CAPABILITY") or capability is None):
+        raise UndeclaredCapability(f"{file}: a provider's file declares CAPABILITY, a kind's has capability()")
+    if make is None:
+        raise UndeclaredCapability(f"{file}: a provider's file has a class Provider")
+    configuration: Any = getattr(module, "Configuration", Nothing)
+    if not (isinstance(configuration, type) and issubclass(configuration, BaseModel)):
+        raise UndeclaredCapability(f"{file}: Configuration is a pydantic model")
+    return Declared(
+        widest=widest,
+        configuration=configuration,
+        capability=capability or (lambda _: widest),
+        make=make,
+    )
 
 
-def models() -> tuple[Model, ...]:
-    """All models, by id."""
-    return tuple(_REGISTRY.models[model_id] for model_id in sorted(_REGISTRY.models))
+def _function(module: ModuleType, name: str) -> Callable[..., Any] | None:
+    found = getattr(module, name, None)
+    return found if callable(found) else None
 
 
-def model(model_id: str) -> Model:
-    """Raises UnknownModel."""
-    if model_id not in _REGISTRY.models:
-        raise UnknownModel(model_id)
-    return _REGISTRY.models[model_id]
-
-
-def capabilities() -> tuple[Capability, ...]:
-    """What every provider declares, by its name: the register of processors of content."""
-    return tuple(_REGISTRY.capabilities[name] for name in sorted(_REGISTRY.capabilities))
-
-
-def provider_for(model_id: str) -> Provider:
-    """Who makes that model, one instance per process. Raises UnknownModel."""
-    return _REGISTRY.provider(model(model_id).provider)
+REGISTRY = discover(chalicelib.providers)

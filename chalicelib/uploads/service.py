@@ -40,6 +40,7 @@ class Store(Protocol):
     def require_ready(
         self, tx: Transaction, account_id: str, upload_id: str, now: datetime, max_pixels: int, refusal: Any
     ) -> None: ...
+    def write_incoming(self, account_id: str, upload_id: str, data: bytes, content_type: str) -> None: ...
     def fetch_incoming(self, account_id: str, upload_id: str, to: Path, *, max_bytes: int) -> int: ...
     def write_clean(self, account_id: str, upload_id: str, photo: CleanPhoto) -> None: ...
     def read_clean(self, account_id: str, upload_id: str) -> bytes: ...
@@ -94,6 +95,14 @@ class Uploads:
         attestation = {"v": ATTESTATION_VERSION, "basis": basis.value, "people_shown": people.value}
         self._store.add(upload, attestation)
         return upload, self._store.form(upload, int(FORM_LIFE.total_seconds()))
+
+    def receive(
+        self, account_id: str, data: bytes, content_type: str, sha256: str, basis: Basis, people: PeopleShown
+    ) -> Upload:
+        """An upload whose bytes came with the request: from here on it is processed like any other."""
+        upload, _ = self.declare(account_id, content_type, len(data), sha256, basis, people)
+        self._store.write_incoming(account_id, upload.id, data, content_type)
+        return upload
 
     def get(self, account_id: str, upload_id: str) -> Upload:
         """Raises NotFound, for another account's upload too; Gone once deleted."""

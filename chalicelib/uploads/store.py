@@ -129,6 +129,10 @@ class UploadsStore:
         )
         tx.add(Write("check", row, refusal, ready))
 
+    def write_incoming(self, account_id: str, upload_id: str, data: bytes, content_type: str) -> None:
+        """Bytes that came with a request: the notification of them starts their processing, as of any others."""
+        self._objects.write(incoming_key(account_id, upload_id), data, content_type)
+
     def fetch_incoming(self, account_id: str, upload_id: str, to: Path, *, max_bytes: int) -> int:
         """Raises ObjectMissing."""
         return self._objects.fetch(incoming_key(account_id, upload_id), to, max_bytes=max_bytes)

@@ -47,6 +47,14 @@ class PeopleShown(StrEnum):
     CONSENTED = "consented"
 
 
+@dataclass(frozen=True, slots=True)
+class Attestation:
+    """What the person who uploads states: by what right, and who is shown."""
+
+    basis: Basis
+    people_shown: PeopleShown
+
+
 #: Version of the statement that an attestation is to; a new wording gets a new number.
 ATTESTATION_VERSION = 1
 

@@ -6,9 +6,10 @@ from typing import TYPE_CHECKING
 from chalicelib.aws import dispatch, entropy
 from chalicelib.aws.tables import transact
 from chalicelib.edge import observe
-from chalicelib.wiring.rooms import Rooms
+from chalicelib.wiring.generating import Generating
 
 if TYPE_CHECKING:
+    from chalicelib.billing.announcing.service import Announcing
     from chalicelib.billing.autotopup.service import AutoTopUps
     from chalicelib.billing.checkout.gateway import CheckoutGateway
     from chalicelib.billing.event import Subject
@@ -26,7 +27,7 @@ if TYPE_CHECKING:
     from chalicelib.notices.service import Notices
 
 
-class Services(Rooms):
+class Services(Generating):
     """Everything. Imports are inside here too."""
 
     @cached_property
@@ -59,7 +60,8 @@ class Services(Rooms):
         from chalicelib.billing.subscription.store import PlanStore
 
         store = PlanStore(self.settings.billing_table)
-        return Plans(store, self._billing_store, self._readings, self._cashier, self.orders)
+        tell = self._announcing.plan
+        return Plans(store, self._billing_store, self._readings, self._cashier, self.orders, tell=tell)
 
     @cached_property
     def settling(self) -> "Settling":
@@ -73,7 +75,7 @@ class Services(Rooms):
             self.paid,
             self.clock,
             refresh_plan=self.plans.refresh,
-            told=Told(self._queue_notice, self._mismatch),
+            told=Told(self._queue_notice, self._mismatch, self._announcing.refunded),
         )
 
     @cached_property
@@ -135,6 +137,8 @@ class Services(Rooms):
 
         def describe(account_id: str, notice: str, ref: str) -> "dict[str, str] | None":
             # A sign-in code is mailed without loading billing.
+            if notice == "webhook_endpoint_disabled":
+                return self.webhook_endpoints.describe(account_id, ref)
             return self.telling.describe(account_id, notice, ref)
 
         return Notices(
@@ -181,8 +185,15 @@ class Services(Rooms):
         if error is not None:
             observe.failure("billing.hint_lost", error, event_id=event_id)
 
+    @cached_property
+    def _announcing(self) -> "Announcing":
+        from chalicelib.billing.announcing.service import Announcing
+
+        return Announcing(self.webhooks, self.clock)
+
     def _queue_notice(self, account_id: str, notice: str, ref: str) -> None:
         """What fails here is tried again with what it is about, so that no notice is lost."""
+        self._announcing.notice(account_id, notice, ref)
         dispatch.send(self.settings.mail_queue_url, {"account_id": account_id, "notice": notice, "ref": ref})
 
     def _mismatch(self, account_id: str, payment_id: str, what: str) -> None:

@@ -1,6 +1,5 @@
-"""Who is made of what: every room but billing."""
+"""Who is made of what: the rooms that most others need."""
 
-import time
 from functools import cached_property
 from typing import TYPE_CHECKING, Any
 
@@ -22,10 +21,8 @@ if TYPE_CHECKING:
     from chalicelib.credits.upkeep.service import Upkeep
     from chalicelib.credits.upkeep.store import UpkeepStore
     from chalicelib.credits.used.service import Usages
-    from chalicelib.generation.running.service import Running
-    from chalicelib.generation.service import Generations
-    from chalicelib.generation.store import GenerationStore
     from chalicelib.keys.service import Keys
+    from chalicelib.outbound.gateway import Outbound
     from chalicelib.uploads.service import Uploads
 
 
@@ -153,10 +150,26 @@ class Rooms:
 
     @cached_property
     def models(self) -> Any:
-        """The registry of providers and their models."""
-        from chalicelib.providers import registry
+        """The models that this deployment offers, and who makes them."""
+        from chalicelib.aws import bedrock
+        from chalicelib.aws.secrets import JsonSecret
+        from chalicelib.providers.registry import REGISTRY
+        from chalicelib.providers.service import Models
 
-        return registry
+        return Models(
+            JsonSecret(self.settings.providers_secret, self.clock).read,
+            REGISTRY,
+            send_to=self._send_to,
+            invoke=bedrock.invoke,
+            report=lambda fault: observe.event("providers.fault", reason=f"{fault.where}: {fault.what}"),
+        )
+
+    def _send_to(self, register: tuple[str, ...], origins: frozenset[str]) -> "Outbound":
+        """Sends to those hosts and no others."""
+        from chalicelib.outbound.gateway import Outbound
+        from chalicelib.outbound.policy import Hosts
+
+        return Outbound(Hosts(register, origins))
 
     @cached_property
     def uploads(self) -> "Uploads":
@@ -172,57 +185,6 @@ class Rooms:
             missing=ObjectMissing,
             retention_hours=self.accounts.retention_hours,
         )
-
-    @cached_property
-    def generations(self) -> "Generations":
-        from chalicelib.generation.service import Generations
-        from chalicelib.generation.store import KeyTaken
-
-        return Generations(
-            self._generation_store,
-            self.credits,
-            self.uploads,
-            self.models,
-            transact,
-            self.clock,
-            entropy.token_bytes,
-            keyed_hash=self.peppers.hash,
-            queue=self._hint_engine,
-            sleep=time.sleep,
-            key_taken=KeyTaken,
-        )
-
-    @cached_property
-    def running(self) -> "Running":
-        from chalicelib.credits.service import AlreadyDone
-        from chalicelib.generation.running.service import Running
-        from chalicelib.generation.store import LostClaim
-
-        return Running(
-            self._generation_store,
-            self.credits,
-            self.uploads,
-            self.models,
-            transact,
-            self.clock,
-            queue=self._hint_engine,
-            retention_hours=self.accounts.retention_hours,
-            claim_seconds=self.settings.engine_seconds,
-            lost=(LostClaim, AlreadyDone),
-        )
-
-    @cached_property
-    def _generation_store(self) -> "GenerationStore":
-        from chalicelib.generation.store import GenerationStore
-
-        return GenerationStore(self.settings.generations_table, self.settings.results_bucket)
-
-    def _hint_engine(self, account_id: str, generation_id: str) -> None:
-        """The rescue finds what a lost hint leaves, so its loss is logged and nothing more."""
-        ids = {"account_id": account_id, "generation_id": generation_id}
-        error = dispatch.hint(self.settings.engine_queue_url, ids)
-        if error is not None:
-            observe.failure("generation.hint_lost", error, generation_id=generation_id)
 
     def _hint_low(self, account_id: str) -> None:
         """The upkeep finds what a lost hint leaves."""

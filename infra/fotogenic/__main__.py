@@ -24,10 +24,11 @@ def main(words: Sequence[str] | None = None) -> int:
     given = _parser().parse_args(words)
     from chalicelib.aws.settings import SettingsError
     from chalicelib.kernel.errors import Problem
+    from infra.fotogenic.files import NotReadable
 
     try:
         status, members, lines = given.run(_services(given) if given.needs_deployment else None, given)
-    except (NoTarget, SettingsError) as error:
+    except (NoTarget, NotReadable, SettingsError) as error:
         return _failed(given, MISUNDERSTOOD, str(error))
     except Problem as problem:
         return _failed(given, REFUSED, f"{problem.code}: {problem.detail}")
@@ -58,7 +59,7 @@ def audit(services: Any, given: argparse.Namespace) -> Answer:
         reading,
         services.clock,
         paid=of_stripe(services) if given.stripe else of_orders(reading),
-        models=[(model.id, model.price_assets) for model in services.models.models()],
+        models=[(model.id, model.price.assets) for model in services.models.models()],
         grace_hours=given.grace_hours,
     ).run()
     findings = [{"rule": f.rule.value, "where": f.where, "what": f.what} for f in report.findings]
@@ -83,6 +84,37 @@ def catalog_show(_: Any, __: argparse.Namespace) -> Answer:
 
     offers = catalog.show()
     return DONE, {"offers": offers}, [catalog.line(offer) for offer in offers]
+
+
+def providers_check(_: Any, given: argparse.Namespace) -> Answer:
+    """What a file would offer, and what is wrong with it."""
+    from infra.fotogenic import providers
+
+    return _offered(providers.enabled(providers.from_file(given.file)))
+
+
+def providers_set(services: Any, given: argparse.Namespace) -> Answer:
+    """Puts a file in the place of the providers secret, if nothing is wrong with it."""
+    from infra.fotogenic import providers
+
+    raw = providers.from_file(given.file)
+    found = providers.enabled(raw)
+    if not found.faults:
+        providers.put(services, raw)
+    return _offered(found)
+
+
+def providers_show(services: Any, _: argparse.Namespace) -> Answer:
+    """What the deployment offers, and what is wrong with its secret."""
+    from infra.fotogenic import providers
+
+    return _offered(providers.enabled(providers.stored(services)))
+
+
+def _offered(found: Any) -> Answer:
+    from infra.fotogenic import providers
+
+    return REFUSED if found.faults else DONE, providers.members(found), providers.lines(found)
 
 
 def adjust(services: Any, given: argparse.Namespace) -> Answer:
@@ -125,6 +157,16 @@ def _parser() -> argparse.ArgumentParser:
     show = catalog.add_parser("show", help="list it")
     show.add_argument("--json", action="store_true", help="the answer as JSON")
     show.set_defaults(run=catalog_show, needs_deployment=False)
+
+    offered = commands.add_parser("providers", help="who makes what").add_subparsers(required=True, metavar="WHAT")
+    command = offered.add_parser("check", help="what a file would offer; exit status 1 if something is wrong with it")
+    command.add_argument("file", type=Path, help="JSON, as docs/PROVIDERS.md says")
+    command.add_argument("--json", action="store_true", help="the answer as JSON")
+    command.set_defaults(run=providers_check, needs_deployment=False)
+    command = offered.add_parser("set", parents=[where], help="put a file that is right in the secret's place")
+    command.add_argument("file", type=Path)
+    command.set_defaults(run=providers_set)
+    offered.add_parser("show", parents=[where], help="what is offered now").set_defaults(run=providers_show)
 
     command = commands.add_parser("adjust", parents=[where], help="give assets, or take some (a negative number)")
     command.add_argument("account", help="acct_…")

@@ -149,7 +149,7 @@ class Audit:
             for row in self._reading.rows(table):
                 self._counts["rows"] += 1
                 keys = {owner: str(row[owner]), item: str(row[item])}
-                if name == "generations" and last != (last := keys[owner]):
+                if keys[item].startswith("gen_") and last != (last := keys[owner]):
                     yield from self._has_books(last)
                 if keys[item].startswith("top_") and row.get("status") in PAID_ORDER:
                     yield from self._granted(keys[owner], keys[item], row)

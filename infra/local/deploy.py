@@ -34,6 +34,7 @@ def laptop_parameters(base_url: str, stripe_url: str) -> dict[str, str]:
         "SignupBonusAssets": "100",
         "StripeBaseUrl": stripe_url,
         "Transport": "http",
+        "WebhooksAllowLoopback": "true",
     }
 
 

@@ -91,7 +91,7 @@ class Caller:
 
     def complete(self, generation_id: str) -> None:
         """What the message of a generation starts."""
-        ids = {"v": 1, "account_id": self.account_id, "generation_id": generation_id}
+        ids = {"v": 1, "account_id": self.account_id, "generation_id": generation_id, "state": "queued"}
         failed = self._generate(message(ids), context())
         assert not failed["batchItemFailures"], failed
 

@@ -5,7 +5,15 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import Any
 
-PREFIXES = {"upload_id": "upl_", "generation_id": "gen_", "asset_id": "ast_", "key_id": "key_", "top_up_id": "top_"}
+PREFIXES = {
+    "upload_id": "upl_",
+    "generation_id": "gen_",
+    "asset_id": "ast_",
+    "key_id": "key_",
+    "top_up_id": "top_",
+    "endpoint_id": "whe_",
+    "event_id": "evt_",
+}
 #: Well-formed, and of nothing that exists. An asset's last character counts from 1; that of what it belongs to is 0.
 MISSING = {name: f"{prefix}00000000000000000000000001" for name, prefix in PREFIXES.items()}
 PLACE = re.compile(r"{(\w+)}")
@@ -41,7 +49,7 @@ class Route:
 
     def url(self) -> str:
         """A path that matches and names nothing that exists."""
-        return self.at({**MISSING, "provider": "local", "name": "none", "code": "none"})
+        return self.at({**MISSING, "provider": "local", "name": "none", "code": "none", "handle": "none"})
 
     @property
     def safe_to_send_empty(self) -> dict[str, Any]:

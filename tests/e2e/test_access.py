@@ -14,15 +14,18 @@ from tests.support.stack import Stack
 
 SCOPES = {"generations", "uploads", "billing:read", "billing", "webhooks"}
 PUBLIC = {
+    "GET /.well-known/jwks.json",
     "GET /healthz",
     "GET /openapi.json",
     "GET /docs",
     "GET /problems/{code}",
     "GET /v1/models",
     "GET /v1/plans",
+    "GET /v1/models/{provider}",
     "GET /v1/models/{provider}/{name}",
     "POST /v1/auth/codes",
     "POST /v1/auth/sessions",
+    "POST /v1/provider-callbacks/{provider}/{handle}",
     "POST /v1/stripe/events",
 }
 
@@ -43,7 +46,16 @@ def victim(stranger: Person) -> dict[str, str]:
         "asset_id": made["assets"][0]["id"],
         "key_id": stranger.new_key()["id"],
         "top_up_id": stranger.top_up()["id"],
+        **webhook(stranger),
     }
+
+
+def webhook(owner: Person) -> dict[str, str]:
+    """An endpoint that is nowhere, which was sent something, and is left alone now."""
+    made = owner.call("POST", "/v1/webhook-endpoints", json={"url": "https://hooks.invalid/"}).json()["id"]
+    sent = owner.call("POST", f"/v1/webhook-endpoints/{made}/test").json()["id"]
+    assert owner.call("PATCH", f"/v1/webhook-endpoints/{made}", json={"enabled": False}).status_code == 200
+    return {"endpoint_id": made, "event_id": sent}
 
 
 def test_only_these_routes_are_public(known: list[Route]) -> None:
@@ -89,7 +101,7 @@ def test_P4_every_route_refuses_a_key_without_its_scope(person: Person, known: l
             answer = holder.call(route.method, route.url(), **route.safe_to_send_empty)
             body = expect_problem(answer, 403, "insufficient-scope")
             assert f"'{scope}'" in body["detail"], route.name
-    assert needed == {"generations", "uploads", "billing", "billing:read"}
+    assert needed == SCOPES
 
 
 def test_P4_a_scope_opens_its_own_routes_only(person: Person, known: list[Route]) -> None:

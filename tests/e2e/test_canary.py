@@ -181,7 +181,7 @@ def test_P1_queues_hold_ids_only(stack: Stack, canary: Canary) -> None:
             )
             assert canary.found_in(json.dumps(messages)) == set(), name
             dead += name.endswith("DeadLetters")
-    assert dead == 4
+    assert dead == 6
 
 
 def test_P1_tables_hold_no_address_and_nothing_that_was_not_asked_to_be_kept(stack: Stack, canary: Canary) -> None:
@@ -189,7 +189,7 @@ def test_P1_tables_hold_no_address_and_nothing_that_was_not_asked_to_be_kept(sta
     tables = [name for name in stack.outputs if name.endswith("Table")]
     found = {table: canary.found_in(str(database.scan(TableName=stack.outputs[table])["Items"])) for table in tables}
     assert {table: words for table, words in found.items() if words} == {"KeysTable": MAY_BE_STORED}
-    assert len(tables) == 7
+    assert len(tables) == 8
 
 
 def test_P1_no_file_of_the_stack_holds_an_address_but_the_outbox(stack: Stack, canary: Canary) -> None:

@@ -14,9 +14,15 @@ from tests.e2e.person import Person, photo
 from tests.e2e.problems import expect_common_headers
 from tests.support.stack import Stack
 
-ASSET = {"id", "status", "content_type", "width", "height", "size_bytes", "expires_at", "review", "charged"}
+ASSET = {
+    "id", "status", "content_type", "width", "height", "seconds", "size_bytes", "seed", "sha256", "delivered",
+    "expires_at", "review", "charged", "error", "b64_json",
+}  # fmt: skip
 KEY = {
     "id", "name", "scopes", "hint", "cap", "status", "created_at", "expires_at", "last_used_on", "revoked_at",
+}  # fmt: skip
+ENDPOINT = {
+    "id", "object", "url", "events", "description", "enabled", "disabled_because", "created_at", "last_success_at",
 }  # fmt: skip
 PAGE = {"object", "data", "has_more", "next_cursor"}
 OFFER = {"id", "name", "assets", "prices"}
@@ -25,6 +31,7 @@ VIEWS: dict[str, set[str]] = {
     "AccountView": {"id", "email", "country", "locale", "retention_hours", "created_at"},
     "AlertView": {"below"},
     "AssetView": ASSET,
+    "AttemptView": {"at", "status", "error", "milliseconds"},
     "AutoTopUpView": {
         "enabled", "pack", "below", "monthly_ceiling_minor", "currency", "spent_this_month_minor", "failures",
         "turned_off_because", "last_attempt_at", "last_order_id",
@@ -33,18 +40,28 @@ VIEWS: dict[str, set[str]] = {
     "BucketView": {"kind", "assets", "expires_at"},
     "CapView": {"assets", "window"},
     "CodeAsked": {"message"},
+    "DeliveryPage": PAGE,
+    "DeliveryView": {
+        "event_id", "object", "type", "status", "attempts", "next_attempt_at", "created_at",
+    },
     "DunningView": {"since", "next_attempt_at", "invoice_url"},
+    "EndpointList": PAGE,
+    "EndpointView": ENDPOINT,
     "EntryView": {"id", "kind", "assets", "cause", "reason", "key_id", "lines", "request_id", "created_at"},
+    "EventView": {"id", "object", "type", "created_at"},
     "FailureView": {"code", "message"},
     "FormView": {"id", "status", "url", "fields", "expires_at"},
     "GenerationPage": PAGE,
     "GenerationView": {
-        "id", "status", "model", "operation", "upload_id", "seed", "charged", "assets", "notice", "error",
-        "created_at", "finished_at",
+        "id", "status", "cancel_requested", "model", "provider", "operation", "upload_id", "seed", "progress",
+        "queue_position", "retention", "charged", "assets", "notice", "error", "created_at", "deadline_at",
+        "finished_at",
     },
     "Health": {"status"},
     "InvoicePage": PAGE,
     "InvoiceView": {"id", "number", "amount", "paid", "currency", "status", "url", "created_at"},
+    "JwkView": {"kty", "crv", "x", "kid", "use", "alg", "purpose"},
+    "JwksView": {"keys"},
     "KeyList": PAGE,
     "KeyView": KEY,
     "LedgerPage": PAGE,
@@ -54,6 +71,7 @@ VIEWS: dict[str, set[str]] = {
         "id", "object", "created", "owned_by", "provider", "modality", "operations", "price", "generative", "input",
         "max_outputs", "max_input_pixels", "description", "parameters",
     },
+    "NewEndpointView": ENDPOINT | {"secret"},
     "NewKeyView": KEY | {"secret"},
     "OrderedPlanView": {"id", "status", "checkout_url", "plan", "assets", "amount", "currency", "created_at"},
     "PackView": OFFER | {"expires_after_months"},
@@ -83,9 +101,10 @@ VIEWS: dict[str, set[str]] = {
 }  # fmt: skip
 #: A schema of the document that is asked for, not answered.
 REQUESTS = {
-    "AlertBody", "AskCode", "Attestation", "AutoTopUpBody", "Basis", "CapBody", "ChangeAccount", "ChangeKey",
-    "ChangeSubscription", "Confirm", "CreateGeneration", "CreateKey", "CreateSubscription", "CreateTopUp",
-    "CreateUpload", "JsonValue", "OpenPortal", "PeopleShown", "RotateKey", "StartSession",
+    "AlertBody", "AskCode", "Attestation", "AutoTopUpBody", "Basis", "CapBody", "ChangeAccount", "ChangeEndpoint",
+    "ChangeKey", "ChangeSubscription", "Confirm", "CreateEndpoint", "CreateGeneration", "CreateKey",
+    "CreateSubscription", "CreateTopUp", "CreateUpload", "JsonValue", "OpenPortal", "PeopleShown", "RotateKey",
+    "RotateSecret", "StartSession",
 }  # fmt: skip
 TIME = re.compile(r"\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d(\.\d+)?Z")
 

@@ -4,7 +4,7 @@ from functools import partial
 
 import pytest
 
-from chalicelib.providers.capability import ProviderFailed
+from chalicelib.providers.job import ProviderFailed
 from tests.faults.sweep import OUTLIVES_RETRIES, positions, spoiled
 from tests.support.audit import Audit
 from tests.support.deployed import Deployed

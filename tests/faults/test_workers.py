@@ -9,10 +9,11 @@ import pytest
 
 from chalicelib.aws import session
 from chalicelib.generation import worker
+from chalicelib.generation.operations import operation
 from chalicelib.generation.running.service import Outcome
 from chalicelib.generation.store import GenerationStore
 from chalicelib.kernel.errors import Gone
-from chalicelib.providers.capability import Job
+from chalicelib.providers.job import Done, Job
 from tests.faults.sweep import EXPECTED
 from tests.support.audit import Audit
 from tests.support.deployed import Deployed
@@ -133,7 +134,7 @@ def test_F21_a_stale_worker_cannot_publish_what_its_successor_is_about_to_remove
         assert claimed is not None
         assert claimed.attempt == 2
         stale = replace(claimed, attempt=1)
-        late.append(core.running._succeed(stale, core.engine.outputs(job_of(made))))
+        late.append(core.running._finish(stale, done(core, made)))
 
     outcomes: list[Outcome] = []
     core.engine.does = first
@@ -148,7 +149,7 @@ def test_F21_a_stale_worker_that_read_the_ledger_first_loses_too(core: Deployed,
     """Its commit meets a balance that has changed; when it reads again, the hold is resolved already."""
     account_id, upload_id = ready(core)
     made = core.order(account_id, upload_id)
-    claimed = core.store.claim(account_id, made, core.clock.now(), core.clock.now())
+    claimed = core.store.claim(account_id, made, core.clock.now(), core.clock.now(), waiting=False)
     assert claimed is not None
     snapshot = core.services.credits._store.snapshot
     core.clock.forward(seconds=1)
@@ -160,25 +161,27 @@ def test_F21_a_stale_worker_that_read_the_ledger_first_loses_too(core: Deployed,
         return found
 
     core.services.credits._store.snapshot = overtaken  # type: ignore[method-assign]
-    late = core.running._succeed(claimed, core.engine.outputs(job_of(made)))
+    late = core.running._finish(claimed, done(core, made))
     assert late is Outcome.LOST
     Audit(core, account_id).check_at_rest()
 
 
-def job_of(generation_id: str) -> Job:
-    from chalicelib.generation.operations import operation
-
-    return Job(
+def done(core: Deployed, generation_id: str) -> Done:
+    """What the engine makes of it."""
+    job = Job(
         generation_id=generation_id,
-        idempotency_key=generation_id,
+        idempotency_key=f"{generation_id}-1",
         model="fake/stylize-1",
         operation="stylize",
         parameters=operation("stylize").parse({"style": 3}),
+        prompt=None,
         photo=b"",
         reference=None,
         n=1,
         seed=1,
+        callback_url=None,
     )
+    return Done(outputs=core.engine.outputs(job), request_id="", cost_microdollars=None)
 
 
 @pytest.mark.parametrize("fault", [Fault.CRASH_BEFORE, Fault.DROP_REQUEST, Fault.THROTTLE])
@@ -194,7 +197,7 @@ def test_F26_a_hint_that_is_lost_is_made_good_by_the_rescue(core: Deployed, inje
     assert drained(core) == []
     core.clock.forward(seconds=31)
     core.rescue()
-    assert drained(core) == [{"v": 1, "account_id": account_id, "generation_id": made}]
+    assert drained(core) == [{"v": 1, "account_id": account_id, "generation_id": made, "state": "queued"}]
     core.running.run(account_id, made)
     Audit(core, account_id).check_at_rest()
 
@@ -235,7 +238,7 @@ def test_F57_a_photo_that_was_read_before_it_was_deleted_is_finished(core: Deplo
 
 def test_F22_a_poison_message_leaves_the_others_of_its_batch_alone(core: Deployed) -> None:
     """Through the function's own handler, which builds its services from the environment."""
-    unknown = json.dumps({"v": 1, "account_id": "acct_x", "generation_id": "gen_x"})
+    unknown = json.dumps({"v": 1, "account_id": "acct_x", "generation_id": "gen_x", "state": "queued"})
     answer = worker.generate(sqs_event(unknown, "{", json.dumps({"v": 2}), unknown), None)
     assert [failed["itemIdentifier"] for failed in answer["batchItemFailures"]] == ["m-1", "m-2"]
 

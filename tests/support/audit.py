@@ -14,7 +14,7 @@ from infra.fotogenic.checks.jobs import Job
 from infra.fotogenic.checks.rows import Generation, Move, plain
 from tests.support.deployed import Deployed
 
-TERMINAL = ("succeeded", "failed")
+TERMINAL = ("succeeded", "failed", "canceled")
 
 
 class Audit:
@@ -39,7 +39,11 @@ class Audit:
         self.lanes = [row for name, row in rows.items() if name.startswith("lane#")]
         found = self._query(deployed.settings.generations_table, account_id)
         self.generations = {row["id"]["S"]: row for row in found if row["id"]["S"].startswith("gen_")}
-        self.results = deployed.objects(deployed.settings.results_bucket, f"results/{account_id}/")
+        bucket = deployed.settings.results_bucket
+        self.results = [
+            *deployed.objects(bucket, f"once/{account_id}/"),
+            *deployed.objects(bucket, f"results/{account_id}/"),
+        ]
 
     def check_safety(self) -> None:
         """What holds in every state, whatever has just failed: the very checks of `fotogenic audit`."""
@@ -78,7 +82,8 @@ class Audit:
             assert row["status"]["S"] in TERMINAL, row
             assert "open" not in row, "a finished generation is still in the index of open ones"
             assert "due_at" not in row
-            kept += [asset["key"] for asset in json.loads(row["assets"]["S"]) if asset["status"] == "succeeded"]
+            assets = [asset for asset in json.loads(row["assets"]["S"]) if asset["status"] == "succeeded"]
+            kept += [asset["key"] for asset in assets if not asset.get("delivered")]
         assert self.results == sorted(kept), "results that are kept, and no others"
         slots = Counter[str]()
         for row in self.lanes:

@@ -16,7 +16,7 @@ from chalicelib.aws.settings import Settings, read, settings
 from chalicelib.credits.caps import Cap
 from chalicelib.credits.lanes import partition, place_of
 from chalicelib.credits.ledger import Bucket, BucketKind
-from chalicelib.generation.generation import Order
+from chalicelib.generation.ordering.order import Order
 from chalicelib.kernel.ids import new_id
 from chalicelib.kernel.principal import ALL_SCOPES, Principal
 from chalicelib.keys.key import Key
@@ -81,6 +81,7 @@ class Deployed:
         self.store = self.services._generation_store
         self.uploads = self.services.uploads
         self.generations = self.services.generations
+        self.ordering = self.services.ordering
         self.running = self.services.running
 
     @property
@@ -116,7 +117,7 @@ class Deployed:
         """The id of the generation that the order made."""
         caller = Principal(account_id, ALL_SCOPES, key_id=spender)
         wanted = Order(model=MODEL.id, operation="stylize", parameters={"style": 3}, upload_id=upload_id)
-        return self.generations.order(caller, replace(wanted, **changes), key, "req_1").generation_id
+        return self.ordering.order(caller, replace(wanted, **changes), key, "req_1").generation_id
 
     def rescue(self) -> None:
         """One tick of the schedule, and what a worker does with what it queued."""
@@ -160,3 +161,7 @@ class Deployed:
         """Every item of a table, as stored."""
         pages = session.client("dynamodb").get_paginator("scan").paginate(TableName=table, ConsistentRead=True)
         return [item for page in pages for item in page["Items"]]
+
+    def rows_of_words(self) -> list[str]:
+        """The ids of generations that still keep what a person wrote."""
+        return [row["id"]["S"] for row in self.rows(self.settings.generations_table) if "words" in row]

@@ -1,28 +1,47 @@
 """Fakes of what generations work with: store, engine and registry."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Collection
 from dataclasses import replace
 from datetime import datetime, timedelta
 from typing import Any
 
 from chalicelib.credits.service import AlreadyDone
 from chalicelib.generation.generation import OPEN, Asset, Generation, Listing, Status
-from chalicelib.generation.store import KeyTaken, LostClaim
+from chalicelib.generation.ordering.store import KeyTaken
+from chalicelib.generation.store import LostClaim
 from chalicelib.kernel.transaction import Transaction
-from chalicelib.providers.capability import Input, Job, Modality, Model, Output
+from chalicelib.providers.capability import Capability, Modality, Model, Proof, Runs
+from chalicelib.providers.job import (
+    Accepted,
+    BadCallback,
+    Done,
+    Immediate,
+    Job,
+    Missing,
+    Output,
+    Pending,
+    ProviderCanceled,
+    ProviderUncertain,
+)
+from chalicelib.providers.price import Price
 from tests.support.fakes import Memory, write
 
 #: What a worker's commit raises when the generation is not its own any more.
 LOST = (LostClaim, AlreadyDone)
 
 
+class NothingThere(Exception):
+    """There is no such object."""
+
+
 class FakeGenerationStore:
-    """`generation.store` in memory: rows, requests and objects."""
+    """Rows, requests and objects of generations, in memory."""
 
     def __init__(self, memory: Memory) -> None:
         self.memory = memory
         self.rows: dict[tuple[str, str], Generation] = {}
         self.due_at: dict[tuple[str, str], datetime] = {}
+        self.leases: dict[tuple[str, str], datetime] = {}
         self.requests: dict[tuple[str, str], tuple[str, str, str, datetime]] = {}
         self.objects: dict[str, bytes] = {}
 
@@ -64,25 +83,56 @@ class FakeGenerationStore:
             self.rows[place] = replace(now, assets=assets, deleted=deleted or made.deleted, version=now.version + 1)
         return True
 
-    def claim(self, account_id: str, generation_id: str, now: datetime, until: datetime) -> Generation | None:
+    def claim(
+        self, account_id: str, generation_id: str, now: datetime, until: datetime, *, waiting: bool
+    ) -> Generation | None:
         place = (account_id, generation_id)
+        states = (Status.RUNNING, Status.RECONCILING) if waiting else (Status.QUEUED,)
         with self.memory.lock:
             row = self.rows.get(place)
-            overdue = row is not None and row.status is Status.RUNNING and self.due_at[place] <= now
-            if row is None or not (row.status is Status.QUEUED or overdue):
+            if row is None or row.status not in states or (place in self.leases and self.leases[place] > now):
                 return None
-            self.rows[place] = replace(row, status=Status.RUNNING, attempt=row.attempt + 1)
-            self.due_at[place] = until
+            status = row.status if waiting else Status.RUNNING
+            self.rows[place] = replace(row, status=status, attempt=row.attempt + 1, idle=row.idle + 1)
+            self.leases[place] = self.due_at[place] = until
             return self.rows[place]
 
-    def requeue(self, made: Generation, due_at: datetime) -> bool:
+    def mark_begun(self, made: Generation) -> bool:
+        return self._write(made, sent=replace(self.rows[made.account_id, made.id].sent, begun=True))
+
+    def keep(self, before: Generation, after: Generation, due_at: datetime) -> bool:
+        names = (
+            *("status", "model", "price", "others", "sent", "idle"),
+            *("progress_percent", "queue_position", "provider_request_id"),
+        )
+        return self._write(before, due_at, **{name: getattr(after, name) for name in names})
+
+    def give_back(self, made: Generation, due_at: datetime, *, overdue_at: datetime | None = None) -> bool:
+        place = (made.account_id, made.id)
+        if overdue_at is not None and self.due_at[place] > overdue_at:
+            return False
+        begun = self.rows[place].sent.begun
+        return self._write(made, due_at, **({} if begun else {"status": Status.QUEUED}))
+
+    def request_cancel(self, made: Generation) -> bool:
+        place = (made.account_id, made.id)
+        with self.memory.lock:
+            if self.rows[place].status not in OPEN:
+                return False
+            self.rows[place] = replace(self.rows[place], cancel_requested=True)
+        return True
+
+    def _write(self, made: Generation, due_at: datetime | None = None, **changes: Any) -> bool:
+        """With `due_at` the lease is given back too."""
         place = (made.account_id, made.id)
         with self.memory.lock:
             row = self.rows[place]
             if (row.attempt, row.status) != (made.attempt, made.status):
                 return False
-            self.rows[place] = replace(row, status=Status.QUEUED)
-            self.due_at[place] = due_at
+            self.rows[place] = replace(row, **changes)
+            if due_at is not None:
+                self.due_at[place] = due_at
+                self.leases.pop(place, None)
         return True
 
     def finish(self, tx: Transaction, before: Generation, after: Generation) -> None:
@@ -93,8 +143,10 @@ class FakeGenerationStore:
             return (row.attempt, row.status) == (before.attempt, before.status), row
 
         def apply() -> None:
-            self.rows[place] = replace(after, version=after.version + 1)
+            words = type(after.words)()
+            self.rows[place] = replace(after, words=words, version=after.version + 1)
             del self.due_at[place]
+            self.leases.pop(place, None)
 
         tx.add(write(apply, mine, lambda _: LostClaim(before.id)))
 
@@ -107,8 +159,13 @@ class FakeGenerationStore:
     def delete_result(self, key: str) -> None:
         self.objects.pop(key, None)
 
-    def delete_results(self, prefix: str) -> int:
-        gone = [key for key in self.objects if key.startswith(prefix)]
+    def read_result(self, key: str) -> bytes:
+        if key not in self.objects:
+            raise NothingThere(key)
+        return self.objects[key]
+
+    def delete_results(self, prefix: str, *, but: Collection[str] = ()) -> int:
+        gone = [key for key in self.objects if key.startswith(prefix) and key not in but]
         for key in gone:
             del self.objects[key]
         return len(gone)
@@ -117,44 +174,148 @@ class FakeGenerationStore:
         return f"https://results.invalid/{asset.key}?as={filename}"
 
 
-MODEL = Model(
-    id="fake/stylize-1",
-    provider="fake",
-    modality=Modality.IMAGE,
-    operations=("stylize",),
-    price_assets=2,
-    description="answers at once",
-    generative=True,
-    input=Input.PHOTO,
-    max_input_pixels=1_000_000,
-    max_output_side_pixels=1_000,
-    max_outputs=4,
-    parameters_note="none",
-)
+def model(model_id: str, price: int = 2, **changes: Any) -> Model:
+    """A model that stylizes photos, but for the changes."""
+    members: dict[str, Any] = {
+        "id": model_id,
+        "provider": model_id.partition("/")[0],
+        "modality": Modality.IMAGE,
+        "operations": ("stylize",),
+        "price": Price(assets=price, steps=()),
+        "description": "answers at once",
+        "generative": True,
+        "max_input_pixels": 1_000_000,
+        "max_output_side_pixels": 1_000,
+        "max_outputs": 4,
+        "takes": ("style", "style_upload_id", "strength", "preserve_color"),
+        "sizes": (),
+        "max_seconds": 0,
+        "parameters_note": "none",
+    }
+    return Model(**{**members, **changes})
 
 
-class FakeEngine:
-    """A provider and the registry that knows it. `does` is what happens with each job; by default it is done."""
+def capability(*models: Model, **changes: Any) -> Capability:
+    """Of a provider of ours, but for the changes."""
+    members: dict[str, Any] = {
+        "provider": models[0].provider,
+        "runs": Runs.EMBEDDED,
+        "proof": Proof.REPLAY,
+        "credentials": (),
+        "max_concurrent": 0,
+        "calls_back": False,
+        "models": models,
+        "regions": ("deployment",),
+        "keeps_inputs_hours": 0,
+        "trains_on_inputs": False,
+        "terms_url": "https://example.com/terms",
+        "hosts": (),
+    }
+    return Capability(**{**members, **changes})
+
+
+MODEL = model("fake/stylize-1")
+
+
+def picture(job: Job, index: int = 0) -> Output:
+    """What comes of a job that is done."""
+    data = b"picture of " + job.generation_id.encode()
+    return Output(data=data, content_type="image/jpeg", width=8, height=6, seconds=None, seed=job.seed + index)
+
+
+class FakeEngine(Immediate):
+    """A provider of ours, and the catalog that knows it and those in `clouds`, by name. `does` is what happens with
+    each job; by default it is done."""
+
+    name = "fake"
 
     def __init__(self, does: Callable[[Job], None] = lambda _: None) -> None:
         self.does = does
         self.jobs: list[Job] = []
+        self.clouds: dict[str, FakeCloud] = {}
+
+    @property
+    def models(self) -> dict[str, Model]:
+        hosted = [each for cloud in self.clouds.values() for each in cloud.capability.models]
+        return {each.id: each for each in (MODEL, *hosted)}
 
     def model(self, model_id: str) -> Model:
-        if model_id != MODEL.id:
-            raise LookupError(model_id)
-        return MODEL
+        return self.models[model_id]
 
-    def provider_for(self, model_id: str) -> "FakeEngine":
-        assert model_id == MODEL.id
-        return self
+    def capability(self, provider: str) -> Capability:
+        return capability(MODEL) if provider == "fake" else self.clouds[provider].capability
 
-    def generate(self, job: Job) -> list[Output]:
+    def provider_for(self, model_id: str) -> Any:
+        provider = self.model(model_id).provider
+        return self if provider == "fake" else self.clouds[provider]
+
+    def submit(self, job: Job) -> Done:
         self.jobs.append(job)
         self.does(job)
-        return self.outputs(job)
+        return Done(outputs=self.outputs(job), request_id="", cost_microdollars=None)
 
-    def outputs(self, job: Job) -> list[Output]:
+    def outputs(self, job: Job) -> tuple[Output | Missing, ...]:
         """What comes of a job that is done."""
-        picture = b"picture of " + job.generation_id.encode()
-        return [Output(data=picture, content_type="image/jpeg", width=8, height=6, seed=job.seed) for _ in range(job.n)]
+        return tuple(picture(job, index) for index in range(job.n))
+
+
+class FakeCloud:
+    """A hosted provider that keeps books of what it bills. `before` and `after` are called when a job comes in and when
+    it was taken: what they raise is what the caller gets. With `polls` it answers with a ticket, and is done after so
+    many questions."""
+
+    def __init__(self, name: str = "cloud", *, proof: Proof = Proof.LOOKUP, polls: int = 0, **changes: Any) -> None:
+        self.name = name
+        self.polls = polls
+        self.before: Callable[[Job], None] = lambda _: None
+        self.after: Callable[[Job], None] = lambda _: None
+        self.asked: Callable[[str], None] = lambda _: None
+        self.billed: dict[str, Job] = {}
+        self.left: dict[str, int] = {}
+        self.stopped: set[str] = set()
+        self.submissions: list[Job] = []
+        price = changes.pop("price", 3)
+        own = model(f"{name}/stylize-1", price)
+        hosted = {"runs": Runs.HOSTED, "proof": proof, "hosts": (f"{name}.example.com",), "regions": ("eu",)}
+        self.capability = capability(own, **{**hosted, **changes})
+
+    def submit(self, job: Job) -> Done | Accepted:
+        self.submissions.append(job)
+        self.before(job)
+        if self.capability.proof is not Proof.REPLAY or job.idempotency_key not in self.billed:
+            assert job.idempotency_key not in self.billed, "the same work was billed twice"
+            self.billed[job.idempotency_key] = job
+            self.left[job.idempotency_key] = self.polls
+        self.after(job)
+        return self._answer(job.idempotency_key)
+
+    def _answer(self, key: str) -> Done | Accepted:
+        return Accepted(ticket=key, request_id=f"req-{key}", poll_after_seconds=2) if self.polls else self._done(key)
+
+    def _done(self, key: str) -> Done:
+        job = self.billed[key]
+        outputs = tuple(picture(job, index) for index in range(job.n))
+        return Done(outputs=outputs, request_id=f"req-{key}", cost_microdollars=40_000 * job.n)
+
+    def poll(self, ticket: str, job: Job) -> Done | Pending:
+        self.asked(ticket)
+        if ticket in self.stopped:
+            raise ProviderCanceled("canceled", "It was canceled.")
+        self.left[ticket] -= 1
+        if self.left[ticket] > 0:
+            return Pending(progress_percent=40, queue_position=1, poll_after_seconds=2)
+        return self._done(ticket)
+
+    def find(self, job: Job) -> Done | Accepted | None:
+        if self.capability.proof is not Proof.LOOKUP:
+            raise ProviderUncertain("no_lookup", "It cannot be asked.")
+        self.asked(job.idempotency_key)
+        return self._answer(job.idempotency_key) if job.idempotency_key in self.billed else None
+
+    def cancel(self, ticket: str) -> None:
+        if self.left[ticket] > 0:
+            self.stopped.add(ticket)
+
+    def check_callback(self, headers: Any, body: bytes, now_seconds: int) -> None:
+        if body != b"signed":
+            raise BadCallback("not signed")

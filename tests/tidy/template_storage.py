@@ -6,7 +6,9 @@ from tests.tidy.template import Node, Template, listed, statements, target
 
 #: Every table is one or the other; a table that is neither is refused until somebody decides.
 TEMPORARY_TABLES = frozenset({"GenerationsTable", "UploadsTable"})
-PERMANENT_TABLES = frozenset({"AccountsTable", "BillingTable", "CreditsTable", "KeysTable", "VaultTable"})
+PERMANENT_TABLES = frozenset(
+    {"AccountsTable", "BillingTable", "CreditsTable", "KeysTable", "VaultTable", "WebhooksTable"}
+)
 #: Destroying a key row must be final, so that old ciphertext stays unreadable: no backup may hold it.
 WITHOUT_BACKUPS = frozenset({"VaultTable"})
 

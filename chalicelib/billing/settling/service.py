@@ -30,6 +30,8 @@ from chalicelib.credits.payments import PaymentMoved
 from chalicelib.kernel.clock import Clock
 from chalicelib.kernel.transaction import Contended
 
+#: Of an order whose money went back, in part at least, or may.
+GONE = frozenset({Status.REFUNDED, Status.PARTIALLY_REFUNDED, Status.DISPUTED})
 #: Looks at one thing, when others write what was read before.
 TRIES = 5
 
@@ -50,10 +52,12 @@ class Finder(Protocol):
 
 @dataclass(frozen=True, slots=True)
 class Told:
-    """Who is told what: `notice(account_id, kind, ref)` a customer; `mismatch(account_id, ref, what)` the operator."""
+    """Who is told what: `notice(account_id, kind, ref)` and `refunded(order)` a customer; `mismatch(account_id, ref,
+    what)` the operator."""
 
     notice: Callable[[str, str, str], None]
     mismatch: Callable[[str, str, str], None]
+    refunded: Callable[[Order], None]
 
 
 class Settling:
@@ -207,6 +211,8 @@ class Settling:
                 receipt_url=payment.receipt_url if payment and payment.receipt_url else order.receipt_url,
                 invoice_url=session.invoice_url if session and session.invoice_url else order.invoice_url,
             )
+            if status in GONE and status is not order.status:
+                self._told.refunded(after)
             if (after != order or status is Status.OPEN) and not self._save(after):
                 continue
             self._tell(after)

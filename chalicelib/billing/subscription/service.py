@@ -1,5 +1,6 @@
 """Use cases of plans: begin, change, end, and what Stripe says they are."""
 
+from collections.abc import Callable
 from typing import Protocol
 
 from chalicelib.billing import catalog
@@ -28,14 +29,25 @@ class Shop(Protocol):
 
 
 class Plans:
-    """An account has one plan at most. It is ordered as packs are, in `billing.service`."""
+    """An account has one plan at most. It is ordered as packs are, in `billing.service`. `tell(account_id, plan,
+    version)` is called just before a plan is kept as that version."""
 
-    def __init__(self, store: PlanStore, orders: OrderStore, readings: Readings, cashier: Cashier, shop: Shop) -> None:
+    def __init__(
+        self,
+        store: PlanStore,
+        orders: OrderStore,
+        readings: Readings,
+        cashier: Cashier,
+        shop: Shop,
+        *,
+        tell: Callable[[str, Plan, int], None],
+    ) -> None:
         self._store = store
         self._orders = orders
         self._readings = readings
         self._cashier = cashier
         self._shop = shop
+        self._tell = tell
 
     def get(self, account_id: str) -> Plan:
         """As last seen; events keep it fresh."""
@@ -86,7 +98,10 @@ class Plans:
         for _ in range(TRIES):
             before, version = self._store.plan(account_id)
             now = plan_of(current(self._readings.subscriptions(customer)))
-            if now == before or self._store.save_plan(account_id, now, version):
+            if now == before:
+                return now
+            self._tell(account_id, now, version + 1)
+            if self._store.save_plan(account_id, now, version):
                 return now
         raise Contended(account_id)
 

@@ -6,7 +6,7 @@ from importlib import import_module
 
 from chalicelib.generation.operations.contract import Operation
 
-NOT_OPERATIONS = frozenset({"contract"})
+NOT_OPERATIONS = frozenset({"contract", "sizes"})
 
 
 class UnknownOperation(LookupError):

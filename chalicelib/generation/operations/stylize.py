@@ -5,7 +5,7 @@ from typing import Annotated, Any, Self
 
 from pydantic import BeforeValidator, Field, StrictInt, StrictStr, field_validator, model_validator
 
-from chalicelib.generation.operations.contract import Operation, Parameters
+from chalicelib.generation.operations.contract import Operation, Parameters, Prompt, no_measures
 from chalicelib.kernel.ids import is_id
 
 #: The styles by number. The networks' authors named none; each is called after what it does to a photo.
@@ -135,5 +135,8 @@ OPERATION = Operation(
     summary="Paints a photo over in a style: one of 26, a blend of them, or that of another picture.",
     parameters=StylizeParameters,
     needs_photo=True,
+    prompt=Prompt.NONE,
     reference_parameter="style_upload_id",
+    texts=(),
+    measures=no_measures,
 )

@@ -4,7 +4,7 @@ from typing import Annotated, Literal
 
 from pydantic import Field
 
-from chalicelib.generation.operations.contract import Operation, Parameters
+from chalicelib.generation.operations.contract import Operation, Parameters, Prompt
 
 
 class UpscaleParameters(Parameters):
@@ -16,5 +16,8 @@ OPERATION = Operation(
     summary="Makes a photo larger and keeps its edges sharp.",
     parameters=UpscaleParameters,
     needs_photo=True,
+    prompt=Prompt.NONE,
     reference_parameter=None,
+    texts=(),
+    measures=lambda parameters: {"scale": parameters.scale},
 )

@@ -5,14 +5,15 @@ come twice, late, out of order or not at all. A generation ends in one transacti
 objects are written before it, under keys of the attempt's own, and removed by whoever loses.
 """
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import replace
-from datetime import datetime, timedelta
+from datetime import timedelta
 from enum import StrEnum
+from typing import Protocol
 
-from chalicelib.generation import operations
 from chalicelib.generation.generation import (
-    DEADLINE,
+    DEADLINE_GRACE,
+    DELIVERY_LIFE,
     MAX_ATTEMPTS,
     OPEN,
     QUEUE_PATIENCE,
@@ -20,19 +21,15 @@ from chalicelib.generation.generation import (
     AssetStatus,
     Failure,
     Generation,
+    Retention,
     Status,
-    abandoned_keys,
-    result_key,
 )
-from chalicelib.generation.ports import Pictures, Providers, Settlement, WorkStore
+from chalicelib.generation.ports import Results, Tell, WorkStore
+from chalicelib.generation.submitting.verdict import End, Finish, Verdict, Wait
 from chalicelib.kernel.clock import Clock
-from chalicelib.kernel.errors import Gone
-from chalicelib.kernel.transaction import Transact, Transaction
-from chalicelib.providers.capability import Job, Output, ProviderError, ProviderFailed, ProviderUnavailable
+from chalicelib.providers.job import Done, Missing, Output
 
 RESCUE_BATCH = 100
-#: A provider that was unavailable is tried again after this long, longer with each attempt.
-RETRY_AFTER = timedelta(seconds=5)
 
 
 class Outcome(StrEnum):
@@ -41,54 +38,79 @@ class Outcome(StrEnum):
     NOTHING_TO_DO = "nothing_to_do"
     SUCCEEDED = "succeeded"
     FAILED = "failed"
+    CANCELED = "canceled"
+    WAITING = "waiting"
     QUEUED_AGAIN = "queued_again"
     LOST = "lost"
 
 
+class Look(Protocol):
+    """What running needs of submitting."""
+
+    def look(self, made: Generation) -> Verdict: ...
+
+
+class HandOver(Protocol):
+    """What running needs of handing over."""
+
+    def hand_over(self, made: Generation, outputs: Sequence[Output | Missing]) -> tuple[Asset, ...]: ...
+
+
+class Ender(Protocol):
+    """What running needs of ending."""
+
+    def end(self, before: Generation, after: Generation, *, lapsed: bool = False) -> bool: ...
+
+
 class Running:
-    """`lost` are what the commit raises when the generation is not this worker's any more: its row has moved on, or
-    its hold has been resolved."""
+    """`queue(generation, delay_seconds)` hints the worker of its provider."""
 
     def __init__(
         self,
         store: WorkStore,
-        ledger: Settlement,
-        pictures: Pictures,
-        providers: Providers,
-        transact: Transact,
+        results: Results,
+        submitting: Look,
+        handing: HandOver,
+        ending: Ender,
         clock: Clock,
         *,
-        queue: Callable[[str, str], None],
+        tell: Tell,
+        queue: Callable[[Generation, int], None],
         retention_hours: Callable[[str], int],
-        claim_seconds: int,
-        lost: tuple[type[Exception], ...],
+        claim: timedelta,
     ) -> None:
         self._store = store
-        self._ledger = ledger
-        self._pictures = pictures
-        self._providers = providers
-        self._transact = transact
+        self._results = results
+        self._submitting = submitting
+        self._handing = handing
+        self._ending = ending
         self._clock = clock
+        self._tell = tell
         self._queue = queue
         self._retention_hours = retention_hours
-        self._claim = timedelta(seconds=claim_seconds)
-        self._lost = lost
+        self._claim = claim
 
-    def run(self, account_id: str, generation_id: str) -> Outcome:
-        """Claims and runs a generation. What the engine did wrong ends it; what may pass is left to be tried again.
+    def run(self, account_id: str, generation_id: str, *, waiting: bool = False) -> Outcome:
+        """Claims a generation and takes it one step on. What the provider did wrong ends it; what may pass is left to
+        be tried again. `waiting` is a guess that it is with a provider, which saves a call where it is right.
 
         Anything unforeseen is raised after the claim is given back, so that the queue and the rescue bring it again,
         MAX_ATTEMPTS times in all.
         """
         now = self._clock.now()
-        made = self._store.claim(account_id, generation_id, now, now + self._claim)
+        until = now + self._claim
+        made = self._store.claim(account_id, generation_id, now, until, waiting=waiting)
+        if made is None:
+            made = self._store.claim(account_id, generation_id, now, until, waiting=not waiting)
         if made is None:
             return Outcome.NOTHING_TO_DO
         try:
-            return self._attempt(made)
+            if made.attempt == made.idle:  # no claim before this one came to anything
+                self._tell.running(made)
+            return self._step(made)
         except Exception:
             # Conditional on this very claim: nothing happens if the generation has ended after all.
-            self._store.requeue(made, now + QUEUE_PATIENCE)
+            self._store.give_back(made, now + QUEUE_PATIENCE)
             raise
 
     def overdue(self) -> list[tuple[str, str]]:
@@ -97,137 +119,103 @@ class Running:
         return self._store.due(self._clock.now(), RESCUE_BATCH)
 
     def look_after(self, account_id: str, generation_id: str) -> Outcome:
-        """Has an overdue generation tried again, or ends it when it was tried often enough or for too long."""
+        """Has an overdue generation tried again, or ends it when it was tried often enough or for too long.
+
+        One that a provider may have is left to the workers, who can ask it, until well after its deadline.
+        """
         made, now = self._store.get(account_id, generation_id), self._clock.now()
         if made is None or made.status not in OPEN:
             return Outcome.NOTHING_TO_DO
-        if made.attempt >= MAX_ATTEMPTS or made.created_at + DEADLINE <= now:
+        ends = made.deadline_at + (DEADLINE_GRACE if made.sent.begun else timedelta(0))
+        if made.idle >= MAX_ATTEMPTS or ends <= now:
             # The claim keeps a worker that is late after all from publishing what is about to be deleted.
-            claimed = self._store.claim(account_id, generation_id, now, now + self._claim)
+            waiting = made.status is not Status.QUEUED
+            claimed = self._store.claim(account_id, generation_id, now, now + self._claim, waiting=waiting)
             return self._give_up(claimed) if claimed is not None else Outcome.LOST
-        if self._store.requeue(made, now + QUEUE_PATIENCE * 2):
-            self._queue(made.account_id, made.id)
+        if self._store.give_back(made, now + QUEUE_PATIENCE * 2, overdue_at=now):
+            self._queue(made, 0)
             return Outcome.QUEUED_AGAIN
         return Outcome.LOST
 
-    def _attempt(self, made: Generation) -> Outcome:
-        if made.attempt > MAX_ATTEMPTS:
+    def _step(self, made: Generation) -> Outcome:
+        if made.idle > MAX_ATTEMPTS:
             return self._give_up(made)
-        try:
-            outputs = self._generate(made)
-        except Gone:
-            return self._fail(made, Failure("upload_gone", "The photo was deleted or expired before it was used."))
-        except ProviderUnavailable:
-            return self._again(made)
-        except ProviderError as error:
-            return self._fail(made, Failure(error.code, error.message))
-        return self._succeed(made, outputs)
+        verdict = self._submitting.look(made)
+        if isinstance(verdict, Finish):
+            return self._finish(made, verdict.done)
+        if isinstance(verdict, Wait):
+            return self._wait(made, verdict)
+        return self._end(made, verdict) if isinstance(verdict, End) else Outcome.LOST
+
+    def _wait(self, made: Generation, wait: Wait) -> Outcome:
+        due_at = self._clock.now() + timedelta(seconds=wait.seconds) + QUEUE_PATIENCE
+        after = replace(wait.after, idle=0)
+        if not self._store.keep(made, after, due_at):
+            return Outcome.LOST
+        self._queue(after, wait.seconds)
+        return Outcome.QUEUED_AGAIN if after.status is Status.QUEUED else Outcome.WAITING
 
     def _give_up(self, made: Generation) -> Outcome:
         """Ends a generation whose claims were all used up without a result, or that no worker took in its time."""
-        if made.attempt > MAX_ATTEMPTS:
-            return self._fail(made, Failure("engine_error", f"It was tried {MAX_ATTEMPTS} times without a result."))
-        return self._fail(made, Failure("deadline", "No worker could take it in time."), lapsed=True)
+        if made.idle > MAX_ATTEMPTS:
+            message = f"It was tried {MAX_ATTEMPTS} times without a result."
+            return self._end(made, End(Failure("engine_error", message)))
+        return self._end(made, End(Failure("deadline", "No worker could finish it in its time."), lapsed=True))
 
-    def _generate(self, made: Generation) -> list[Output]:
-        operation = operations.operation(made.operation)
-        pictures = {param: self._pictures.photo(made.account_id, upload) for param, upload in made.uploads.items()}
-        job = Job(
-            generation_id=made.id,
-            idempotency_key=made.id,
-            model=made.model,
-            operation=made.operation,
-            parameters=operation.parse(made.parameters),
-            photo=pictures.pop("upload_id", None),
-            reference=next(iter(pictures.values()), None),
-            n=len(made.assets),
-            seed=made.seed,
-        )
-        outputs: list[Output] = self._providers.provider_for(made.model).generate(job)
-        if len(outputs) != job.n:
-            raise ProviderFailed("engine_error", f"The engine made {len(outputs)} results instead of {job.n}.")
-        return outputs
-
-    def _succeed(self, made: Generation, outputs: list[Output]) -> Outcome:
+    def _finish(self, made: Generation, done: Done) -> Outcome:
+        """With whatever came: what did not is not charged, and nothing at all is a failure."""
         now = self._clock.now()
-        written: list[Asset] = []
-        for index, (asset, output) in enumerate(zip(made.assets, outputs, strict=True)):
-            key = result_key(made.account_id, made.id, made.attempt, index)
-            self._store.write_result(key, output.data, output.content_type)
-            ready = replace(
-                asset,
-                status=AssetStatus.SUCCEEDED,
-                key=key,
-                content_type=output.content_type,
-                width=output.width,
-                height=output.height,
-                size_bytes=len(output.data),
-                charged=made.price,
-            )
-            written.append(ready)
-        until = now + timedelta(hours=self._retention_hours(made.account_id))
+        assets = self._handing.hand_over(made, done.outputs)
+        charged = sum(asset.charged for asset in assets)
         after = replace(
             made,
-            status=Status.SUCCEEDED,
-            assets=tuple(written),
-            charged=made.cost,
+            assets=assets,
+            charged=charged,
             finished_at=now,
-            expires_at=until,
+            provider_request_id=done.request_id or made.provider_request_id,
+            cost_microdollars=done.cost_microdollars,
         )
-        self._discard_abandoned(made)
-        outcome = self._end(made, after, posted=made.cost)
-        if outcome is Outcome.LOST:
-            for asset in written:
-                self._store.delete_result(asset.key or "")
-            return outcome
-        return Outcome.SUCCEEDED
+        if charged:
+            after = replace(after, status=Status.SUCCEEDED, expires_at=now + self._life(made))
+        else:
+            after = replace(after, status=Status.FAILED, failure=_failure(assets))
+        written = {asset.key for asset in assets if asset.key}
+        if made.attempt > 1:
+            # What earlier attempts wrote and never published. Before the end: nobody comes back to what has ended.
+            self._results.delete_results(made.prefix, but=written)
+        if self._ending.end(made, after):
+            return Outcome.SUCCEEDED if charged else Outcome.FAILED
+        for key in written:
+            self._results.delete_result(key)
+        return Outcome.LOST
 
-    def _fail(self, made: Generation, failure: Failure, *, lapsed: bool = False) -> Outcome:
-        now = self._clock.now()
+    def _end(self, made: Generation, end: End) -> Outcome:
+        asset = AssetStatus.BLOCKED if end.blocked else AssetStatus.CANCELED if end.canceled else AssetStatus.FAILED
+        code = end.failure.code if end.failure else None
         after = replace(
             made,
-            status=Status.FAILED,
-            assets=tuple(replace(asset, status=AssetStatus.FAILED) for asset in made.assets),
-            finished_at=now,
-            failure=failure,
+            status=Status.CANCELED if end.canceled else Status.FAILED,
+            assets=tuple(Asset(each.id, asset, code=code) for each in made.assets),
+            finished_at=self._clock.now(),
+            failure=end.failure,
         )
-        self._discard_abandoned(made)
-        return self._end(made, after, posted=0, lapsed=lapsed) or Outcome.FAILED
-
-    def _discard_abandoned(self, made: Generation) -> None:
-        """Removes what earlier attempts wrote and never published; this claim keeps them from doing it now.
-
-        Before the end, not after it: nobody comes back to a generation that has ended.
-        """
-        for key in abandoned_keys(made):
-            self._store.delete_result(key)
-
-    def _again(self, made: Generation) -> Outcome:
-        """Gives the claim back; the rescue brings it again when its time has come."""
-        if made.attempt >= MAX_ATTEMPTS:
-            return self._fail(made, Failure("provider_unavailable", "The provider could not be reached."))
-        due_at: datetime = self._clock.now() + RETRY_AFTER * 2**made.attempt
-        return Outcome.QUEUED_AGAIN if self._store.requeue(made, due_at) else Outcome.LOST
-
-    def _end(self, before: Generation, after: Generation, *, posted: int, lapsed: bool = False) -> Outcome | None:
-        """Terminal state and resolution of the hold, together; LOST if another worker was first."""
-
-        def build(tx: Transaction) -> None:
-            self._store.finish(tx, before, after)
-            self._ledger.settle(
-                tx,
-                before.account_id,
-                before.id,
-                posted,
-                spender=before.spender,
-                request_id=before.request_id,
-                lane=before.lane,
-                model=before.model,
-                lapsed=lapsed,
-            )
-
-        try:
-            self._transact(build)
-        except self._lost:
+        if made.attempt > 1:
+            self._results.delete_results(made.prefix)
+        if not self._ending.end(made, after, lapsed=end.lapsed):
             return Outcome.LOST
-        return None
+        return Outcome.CANCELED if end.canceled else Outcome.FAILED
+
+    def _life(self, made: Generation) -> timedelta:
+        """How long its results are kept: what the account says, or less where the order said so."""
+        if made.retention is Retention.NONE:
+            return DELIVERY_LIFE
+        hours = self._retention_hours(made.account_id)
+        return timedelta(hours=min(hours, made.retention_hours or hours))
+
+
+def _failure(assets: tuple[Asset, ...]) -> Failure:
+    """Of a generation without any result."""
+    codes = [asset.code for asset in assets if asset.code]
+    blocked = all(asset.status is AssetStatus.BLOCKED for asset in assets)
+    message = "The provider refused what it shows." if blocked else "There is no result of it."
+    return Failure(codes[0] if codes else "not_made", message)

@@ -8,7 +8,7 @@ from numpy.typing import NDArray
 from PIL import Image
 
 from chalicelib.media.limits import MAX_PIXELS
-from chalicelib.providers.capability import ProviderRefused
+from chalicelib.providers.job import ProviderRefused
 
 #: Height x width x 3, red green blue, 0 to 1.
 Colours = NDArray[np.float32]

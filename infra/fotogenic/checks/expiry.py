@@ -32,7 +32,12 @@ LIVES: Mapping[str, tuple[tuple[str, Life], ...]] = {
         ("counter", BY_TTL),
     ),
     "uploads": (("upl_*", BY_TTL_AND_READ),),
-    "generations": (("request#*", BY_TTL_AND_READ), ("gen_*", PERMANENT)),
+    "generations": (
+        ("request#*", BY_TTL_AND_READ),
+        ("compat#*", BY_TTL_AND_READ),
+        ("gen_*", PERMANENT),
+        ("admission", PERMANENT),
+    ),
     "billing": (
         ("event", BY_TTL),
         ("request#*", BY_TTL_AND_READ),

@@ -21,7 +21,7 @@ class Stored:
     def place(self) -> tuple[str, str, str] | None:
         """(folder, account id, id of the upload or generation); None for a key that no code of ours makes."""
         parts = self.key.split("/")
-        wanted = {"incoming": 3, "clean": 3, "results": 4}.get(parts[0])
+        wanted = {"incoming": 3, "clean": 3, "results": 4, "once": 4}.get(parts[0])
         return (parts[0], parts[1], parts[2]) if len(parts) == wanted and all(parts) else None
 
 
@@ -46,10 +46,11 @@ def check(stored: Stored, row: Row | None, *, now_seconds: int, grace_seconds: i
 
 def _unwanted(folder: str, key: str, row: Row) -> str:
     """Why the row does not want it; empty if it does."""
-    if folder == "results":
+    if folder in ("results", "once"):
         if row["status"] not in TERMINAL:
             return ""
-        kept = {asset.get("key") for asset in json.loads(row["assets"]) if asset["status"] == "succeeded"}
+        assets = [asset for asset in json.loads(row["assets"]) if asset["status"] == "succeeded"]
+        kept = {asset.get("key") for asset in assets if not asset.get("delivered")}
         return "" if key in kept else "is no result that its generation has"
     if row.get("deleted"):
         return "its upload was deleted"

@@ -158,8 +158,10 @@ class Generation:
     id: str
     status: str
     price: int
+    held: int
     outputs: int
     charged: int
+    charges: int
     created_at: int
 
     @property
@@ -172,7 +174,9 @@ class Generation:
             row["id"],
             row["status"],
             int(row["price"]),
+            int(row["held"]),
             len(parsed(row, "assets")),
             int(row.get("charged", 0)),
+            sum(int(asset.get("charged", 0)) for asset in parsed(row, "assets")),
             int(row["created_at"]),
         )

@@ -38,10 +38,12 @@ class Room:
         self.stripe.sessions["cs_1"] = OPEN
         self.notices: list[tuple[str, str]] = []
         self.mismatches: list[str] = []
+        self.refunded: list[str] = []
         self.queued: list[str] = []
         self.numbers = itertools.count(1)
         stripe: Any = self.stripe
-        self.plans = Plans(self.store, self.store, stripe, stripe, stripe)
+        self.plans_told: list[tuple[str, int]] = []
+        self.plans = Plans(self.store, self.store, stripe, stripe, stripe, tell=self.tell_plan)
         self.settling = Settling(
             self.store,
             self.store,
@@ -50,7 +52,11 @@ class Room:
             self.paid,
             self.clock,
             refresh_plan=self.plans.refresh,
-            told=Told(lambda *told: self.notices.append(told[1:]), lambda *told: self.mismatches.append(told[2])),
+            told=Told(
+                lambda *told: self.notices.append(told[1:]),
+                lambda *told: self.mismatches.append(told[2]),
+                lambda order: self.refunded.append(order.status.value),
+            ),
         )
         self.events = Events(
             self.store,
@@ -59,6 +65,9 @@ class Room:
             look=self.settling.look,
             queue=self.queued.append,
         )
+
+    def tell_plan(self, account_id, plan, version):
+        self.plans_told.append((plan.status.value, version))
 
     def event(self, kind, object_id):
         return Event(f"evt_{next(self.numbers)}", kind, object_id, False, NOON)

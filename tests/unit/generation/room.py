@@ -2,18 +2,25 @@
 
 import hashlib
 from dataclasses import replace
+from datetime import timedelta
 
 import pytest
 
 from chalicelib.credits.ledger import Account, Bucket, BucketKind
-from chalicelib.generation.generation import Order
-from chalicelib.generation.running.service import Running
+from chalicelib.generation.ending.service import Ending
+from chalicelib.generation.handing.service import Handing
+from chalicelib.generation.ordering.order import Order
+from chalicelib.generation.ordering.service import Ordering
+from chalicelib.generation.ordering.store import KeyTaken
+from chalicelib.generation.running.service import Outcome, Running
 from chalicelib.generation.service import Generations
-from chalicelib.generation.store import KeyTaken
+from chalicelib.generation.submitting.service import Submitting
+from chalicelib.generation.telling.service import Telling
 from chalicelib.kernel.errors import Gone
 from chalicelib.kernel.principal import ALL_SCOPES, Principal
+from chalicelib.outbound.request import Reply
 from tests.support.fake_credits import FakeCreditsStore
-from tests.support.fake_generations import LOST, MODEL, FakeEngine, FakeGenerationStore
+from tests.support.fake_generations import LOST, MODEL, FakeCloud, FakeEngine, FakeGenerationStore, NothingThere
 from tests.support.fake_ledgers import credits_over
 from tests.support.fakes import ManualClock, Memory, entropy
 from tests.support.faults import Crash
@@ -39,6 +46,44 @@ class Photos:
         return b"photo " + upload_id.encode()
 
 
+class Doors:
+    """Lets everybody in, unless `shut` says how long to wait; notes who came and left."""
+
+    def __init__(self):
+        self.shut = {}
+        self.inside = set()
+        self.words = []
+
+    def enter(self, provider, generation_id, *, limit, until):
+        if provider in self.shut:
+            return self.shut[provider]
+        self.inside.add((provider, generation_id))
+        return None
+
+    def is_open(self, provider):
+        return provider in self.shut
+
+    def extend(self, provider, generation_id, until):
+        self.inside.add((provider, generation_id))
+
+    def leave(self, provider, generation_id, *, worked):
+        self.inside.discard((provider, generation_id))
+        self.words.append((provider, worked))
+
+
+class Outbox:
+    """Events by their keys, in the order in which they were told."""
+
+    def __init__(self):
+        self.told = {}
+
+    def tell(self, tx, account_id, event_type, data, *, key):
+        tx.after(lambda: self.told.setdefault(key, (event_type, data)))
+
+    def tell_now(self, account_id, event_type, data, *, key):
+        self.told.setdefault(key, (event_type, data))
+
+
 class Room:
     def __init__(self, assets=100):
         self.memory = Memory()
@@ -49,46 +94,97 @@ class Room:
         self.ledger.grant(ACCOUNT, Bucket("bonus", BucketKind.BONUS, assets), cause="bonus", request_id="r")
         self.photos = Photos()
         self.engine = FakeEngine()
-        self.queued: list[tuple[str, ...]] = []
+        self.doors = Doors()
+        self.outbox = Outbox()
+        self.queued: list[tuple[str, int]] = []
         self.slept: list[float] = []
-        self.generations = Generations(
+        self.puts = []
+        self.answers_put = lambda _: Reply(status=200, headers={}, body=b"")
+        transact, tell = self.memory.transact, Telling(self.outbox)
+        ending = Ending(self.store, self.ledger, transact, tell=tell, lost=LOST)
+        self.ordering = Ordering(
+            self.store,
             self.store,
             self.ledger,
             self.photos,
             self.engine,
-            self.memory.transact,
+            transact,
             self.clock,
             entropy(6),
             keyed_hash=lambda purpose, value: hashlib.sha256(f"{purpose}:{value}".encode()).hexdigest(),
-            queue=lambda *ids: self.queued.append(ids),
-            sleep=self.sleep,
+            queue=self.queue,
+            tell=tell,
+            retention_hours=lambda _: 48,
             key_taken=KeyTaken,
+        )
+        self.generations = Generations(
+            self.store,
+            self.store,
+            ending,
+            self.engine,
+            self.clock,
+            tell=tell,
+            queue=self.queue,
+            sleep=self.sleep,
+            missing=NothingThere,
+        )
+        submitting = Submitting(
+            self.store,
+            self.photos,
+            self.engine,
+            self.doors,
+            self.clock,
+            callback_url=lambda made: f"https://here.example.com/{made.id}",
+            claim=timedelta(seconds=120),
         )
         self.running = Running(
             self.store,
-            self.ledger,
-            self.photos,
-            self.engine,
-            self.memory.transact,
+            self.store,
+            submitting,
+            Handing(self.store, self.send),
+            ending,
             self.clock,
-            queue=lambda *ids: self.queued.append(ids),
+            tell=tell,
+            queue=self.queue,
             retention_hours=lambda _: 48,
-            claim_seconds=120,
-            lost=LOST,
+            claim=timedelta(seconds=120),
         )
+
+    def queue(self, made, delay_seconds):
+        self.queued.append((made.id, delay_seconds))
+
+    def send(self, request):
+        self.puts.append(request)
+        return self.answers_put(request)
+
+    def cloud(self, name="cloud", **named):
+        """A hosted provider that the catalog knows from now on."""
+        self.engine.clouds[name] = FakeCloud(name, **named)
+        return self.engine.clouds[name]
 
     def sleep(self, seconds):
         self.slept.append(seconds)
         self.clock.forward(seconds=seconds)
 
     def order(self, key="k1", order=ORDER, caller=CALLER, **changes):
-        return self.generations.order(caller, replace(order, **changes), key, "req_1")
+        return self.ordering.order(caller, replace(order, **changes), key, "req_1")
 
-    def made(self, n=1):
-        return self.order(f"key-{len(self.store.rows)}", n=n).generation_id
+    def made(self, n=1, **changes):
+        return self.order(f"key-{len(self.store.rows)}", n=n, **changes).generation_id
 
-    def run(self, generation_id):
-        return self.running.run(ACCOUNT, generation_id)
+    def run(self, generation_id, **named):
+        return self.running.run(ACCOUNT, generation_id, **named)
+
+    def run_until_done(self, generation_id, looks=80):
+        """As its messages and the rescue bring it again; the outcomes."""
+        outcomes: list[Outcome] = []
+        while self.row(generation_id).finished_at is None:
+            assert len(outcomes) < looks, "it does not come to an end"
+            outcomes.append(self.run(generation_id))
+            self.clock.forward(seconds=max(1, self.queued[-1][1]))
+            if outcomes[-1] is Outcome.NOTHING_TO_DO:
+                self.rescue()
+        return outcomes
 
     def rescue(self):
         """What one tick of the schedule comes to, by generation."""

@@ -7,7 +7,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from chalicelib.generation.generation import IDEMPOTENCY_LIFE, NOTICE, Order, Status
+from chalicelib.generation.generation import NOTICE, Status
+from chalicelib.generation.ordering.order import Order
+from chalicelib.generation.ordering.store import IDEMPOTENCY_LIFE
 from chalicelib.kernel.errors import (
     ConcurrencyLimited,
     Gone,
@@ -30,9 +32,9 @@ def room():
 def test_an_order_takes_the_hold_commits_the_row_and_hints_a_worker(room):
     made = room.order(n=3)
     row = room.row(made.generation_id)
-    assert (row.status, row.cost, len(row.assets)) == (Status.QUEUED, 6, 3)
+    assert (row.status, row.held, len(row.assets)) == (Status.QUEUED, 6, 3)
     assert room.balance == (94, 6)
-    assert room.queued == [(ACCOUNT, made.generation_id)]
+    assert room.queued == [(made.generation_id, 0)]
     assert json.loads(made.answer)["charged"] == 0
     assert not made.replayed
 
@@ -48,7 +50,7 @@ def test_a_repetition_gets_the_same_answer_whatever_has_happened_since(room):
     again = room.order()
     assert (again.generation_id, again.answer, again.replayed) == (first.generation_id, first.answer, True)
     assert len(room.store.rows) == 1
-    assert room.queued == [(ACCOUNT, first.generation_id)]
+    assert room.queued == [(first.generation_id, 0)]
 
 
 def test_a_repetition_is_answered_where_a_new_order_could_not_be_paid():
@@ -143,12 +145,12 @@ JSON = st.recursive(
 
 
 @given(st.dictionaries(st.text(), JSON, max_size=4), st.randoms())
-def test_a_fingerprint_ignores_the_order_of_members_and_nothing_else(parameters, random):
+def test_the_canonical_order_ignores_the_order_of_members_and_nothing_else(parameters, random):
     members = list(parameters.items())
     random.shuffle(members)
     one, other = (Order("m", "o", given) for given in (parameters, dict(members)))
-    assert one.fingerprint() == other.fingerprint()
-    assert one.fingerprint() != Order("m", "o", {**parameters, "one more": 1}).fingerprint()
+    assert one.canonical() == other.canonical()
+    assert one.canonical() != Order("m", "o", {**parameters, "one more": 1}).canonical()
 
 
 def test_waiting_returns_as_soon_as_it_is_finished_and_not_later_than_asked(room):

@@ -2,9 +2,9 @@
 
 import pytest
 
-from chalicelib.generation.generation import MAX_ATTEMPTS, NEXT, OPEN, AssetStatus, Status
+from chalicelib.generation.generation import MAX_ATTEMPTS, MAX_TRIES, NEXT, OPEN, AssetStatus, Status
 from chalicelib.generation.running.service import Outcome
-from chalicelib.providers.capability import ProviderFailed, ProviderRefused, ProviderUnavailable
+from chalicelib.providers.job import Done, ProviderFailed, ProviderRefused, ProviderUnavailable
 from tests.support.faults import Crash
 from tests.unit.generation.room import ACCOUNT, Room, die_at_commit, raising
 
@@ -53,20 +53,25 @@ def test_a_photo_that_was_deleted_meanwhile_ends_it_uncharged(room):
 
 def test_an_engine_that_makes_too_few_results_ends_it_uncharged(room):
     made = room.made(n=2)
-    room.engine.generate = lambda _: []
+    room.engine.outputs = lambda _: ()
     assert room.run(made) is Outcome.FAILED
+    assert room.row(made).failure.code == "not_made"
     assert room.balance == (100, 0)
 
 
 def test_an_unavailable_provider_is_tried_again_later_and_not_for_ever(room):
     made = room.made()
     room.engine.does = raising(ProviderUnavailable("busy", "Busy."))
-    for _ in range(MAX_ATTEMPTS - 1):
+    waits = []
+    for _ in range(MAX_TRIES - 1):
         assert room.run(made) is Outcome.QUEUED_AGAIN
         assert room.row(made).status is Status.QUEUED
+        waits.append(room.queued[-1][1])
+        room.clock.forward(seconds=waits[-1] + 29)
         assert room.rescue() == {}
-        room.clock.forward(seconds=60)
+        room.clock.forward(seconds=1)
         assert room.rescue() == {made: Outcome.QUEUED_AGAIN}
+    assert waits == [10, 20, 40, 80]
     assert room.run(made) is Outcome.FAILED
     assert room.row(made).failure.code == "provider_unavailable"
     assert room.balance == (100, 0)
@@ -79,7 +84,7 @@ def test_a_provider_that_comes_back_is_charged_once(room):
     room.engine.does = lambda _: None
     assert room.run(made) is Outcome.SUCCEEDED
     assert room.balance == (98, 0)
-    assert {job.idempotency_key for job in room.engine.jobs} == {made}
+    assert len(room.engine.jobs) == 2
 
 
 def test_what_was_not_foreseen_is_raised_and_the_claim_given_back(room):
@@ -134,7 +139,7 @@ def test_a_worker_that_died_is_replaced_when_its_claim_has_run_out(room):
     assert room.run(made) is Outcome.NOTHING_TO_DO
     room.clock.forward(seconds=1)
     assert room.rescue() == {made: Outcome.QUEUED_AGAIN}
-    assert room.queued[-1] == (ACCOUNT, made)
+    assert room.queued[-1] == (made, 0)
     assert room.run(made) is Outcome.SUCCEEDED
     assert (room.row(made).attempt, room.balance) == (2, (98, 0))
 
@@ -152,7 +157,7 @@ def test_a_stale_worker_that_finishes_late_loses_and_removes_its_own_results_onl
             room.engine.does = raising(ProviderFailed("engine_error", "It broke."))
             assert room.run(made) is Outcome.FAILED
         else:
-            assert room.store.claim(ACCOUNT, made, room.clock.now(), room.clock.now())
+            assert room.store.claim(ACCOUNT, made, room.clock.now(), room.clock.now(), waiting=True)
 
     room.engine.does = overtaken
     assert room.run(made) is Outcome.LOST
@@ -166,12 +171,12 @@ def test_a_stale_worker_that_finishes_late_loses_and_removes_its_own_results_onl
 def test_rule_3_a_stale_worker_loses_too_when_it_meets_the_resolution_before_the_row(room):
     """The ledger may say so first: the hold is resolved, whatever the row looked like when it was claimed."""
     made = room.made()
-    claimed = room.store.claim(ACCOUNT, made, room.clock.now(), room.clock.now())
+    claimed = room.store.claim(ACCOUNT, made, room.clock.now(), room.clock.now(), waiting=False)
     room.clock.forward(seconds=1)
     room.run(made)
     room.store.rows[ACCOUNT, made] = claimed  # as a worker would see it that read before and commits after
     room.store.due_at[ACCOUNT, made] = room.clock.now()
-    assert room.running._end(claimed, claimed, posted=2) is Outcome.LOST
+    assert room.running._finish(claimed, Done(outputs=(), request_id="", cost_microdollars=None)) is Outcome.LOST
     assert room.balance == (98, 0)
 
 
@@ -209,7 +214,7 @@ def test_the_rescue_ends_nothing_that_a_worker_has_just_taken(room):
     def taken_meanwhile(*place):
         found = get(*place)
         room.store.get = get
-        room.store.claim(*place, room.clock.now(), room.clock.now().replace(year=2030))
+        room.store.claim(*place, room.clock.now(), room.clock.now().replace(year=2030), waiting=False)
         return found
 
     room.store.get = taken_meanwhile
@@ -229,8 +234,8 @@ def test_a_generation_that_no_worker_ever_took_ends_after_its_deadline_uncharged
 
 def test_states_are_a_table_and_what_is_terminal_stays_so():
     assert set(NEXT) == set(Status)
-    assert {Status.QUEUED, Status.RUNNING} == OPEN
-    assert NEXT[Status.SUCCEEDED] == NEXT[Status.FAILED] == frozenset()
+    assert {Status.QUEUED, Status.RUNNING, Status.RECONCILING} == OPEN
+    assert {status for status in Status if not NEXT[status]} == {Status.SUCCEEDED, Status.FAILED, Status.CANCELED}
 
 
 def test_every_change_of_status_that_happens_is_in_the_table():
@@ -246,7 +251,7 @@ def test_every_change_of_status_that_happens_is_in_the_table():
     for does, rounds in (
         (lambda _: None, 1),
         (raising(ProviderFailed("engine_error", "It broke.")), 1),
-        (raising(ProviderUnavailable("busy", "Busy.")), MAX_ATTEMPTS),
+        (raising(ProviderUnavailable("busy", "Busy.")), MAX_TRIES),
         (raising(Crash()), MAX_ATTEMPTS + 1),
     ):
         room = Room()

@@ -1,6 +1,8 @@
 """Undeclared means refused: every omission and every mistake, in a declaration and in a provider's file."""
 
 import importlib
+import subprocess
+import sys
 from pathlib import Path
 from types import ModuleType
 
@@ -9,6 +11,7 @@ import pytest
 from chalicelib.providers import local, registry
 from chalicelib.providers.capability import Capability, Model, UndeclaredCapability, declared
 
+ROOT = Path(__file__).parents[3]
 MODEL, CAPABILITY = declared(local.STYLE), declared(local.CAPABILITY)
 
 
@@ -36,18 +39,23 @@ def test_a_provider_that_leaves_anything_out_cannot_be_constructed(field: str) -
         ("operations", ["stylize"]),
         ("operations", "stylize"),
         ("operations", ("",)),
-        ("price_assets", 0),
-        ("price_assets", None),
-        ("price_assets", -1),
-        ("price_assets", 1.0),
-        ("price_assets", True),
+        ("price", None),
+        ("price", 1),
+        ("price", {"assets": 1}),
         ("description", ""),
         ("parameters_note", ""),
         ("generative", None),
         ("generative", 1),
-        ("input", "photo"),
         ("max_input_pixels", None),
-        ("max_output_side_pixels", 0),
+        ("max_input_pixels", -1),
+        ("max_output_side_pixels", 1.5),
+        ("max_seconds", None),
+        ("max_seconds", True),
+        ("takes", ["style"]),
+        ("takes", None),
+        ("sizes", ("large",)),
+        ("sizes", ("1024X1024",)),
+        ("sizes", "1024x1024"),
         ("max_outputs", 0),
         ("max_outputs", 11),
     ],
@@ -63,6 +71,12 @@ def test_a_model_that_declares_wrongly_is_refused(field: str, wrong: object) -> 
         ("provider", "Local"),
         ("provider", None),
         ("provider", "other"),
+        ("runs", "hosted"),
+        ("proof", None),
+        ("credentials", ["api_key"]),
+        ("max_concurrent", -1),
+        ("max_concurrent", None),
+        ("calls_back", None),
         ("models", ()),
         ("models", [local.STYLE]),
         ("models", (MODEL,)),
@@ -81,6 +95,9 @@ def test_a_model_that_declares_wrongly_is_refused(field: str, wrong: object) -> 
         ("hosts", None),
         ("hosts", ("https://api.example.com",)),
         ("hosts", "api.example.com"),
+        ("hosts", ("api.example.com/v1",)),
+        ("hosts", ("*",)),
+        ("hosts", ("a.*.example.com",)),
     ],
 )
 def test_a_provider_that_declares_wrongly_is_refused(field: str, wrong: object) -> None:
@@ -101,13 +118,23 @@ def planted(folder: Path, monkeypatch: pytest.MonkeyPatch, **files: str) -> Modu
 
 GOOD = """
 from dataclasses import replace
-from chalicelib.providers.capability import Capability
+from pydantic import BaseModel
 from chalicelib.providers.local import CAPABILITY as LOCAL
 MODEL = replace(LOCAL.models[0], id="acme/style-1", provider="acme")
-CAPABILITY = replace(LOCAL, provider="acme", models=(MODEL,), hosts=("api.acme.example",))
+CAPABILITY = replace(LOCAL, provider="acme", models=(MODEL,), hosts=("api.acme.example",), credentials=("api_key",))
+class Configuration(BaseModel):
+    api_key: str
 class Provider:
-    name, capability, made = "acme", CAPABILITY, 0
-    def __init__(self): Provider.made += 1
+    name, capability = "acme", CAPABILITY
+    def __init__(self, setup): self.setup = setup
+"""
+KIND = """
+from dataclasses import replace
+from chalicelib.providers.local import CAPABILITY as LOCAL
+def capability(configuration):
+    return replace(LOCAL, provider=configuration["name"])
+class Provider:
+    def __init__(self, setup): self.setup = setup
 """
 
 
@@ -116,9 +143,19 @@ def test_a_provider_is_found_by_its_file_alone(tmp_path: Path, monkeypatch: pyte
 
     found = registry.discover(package)
 
-    assert list(found.models) == ["acme/style-1"]
-    assert found.provider("acme") is found.provider("acme")
-    assert vars(type(found.provider("acme")))["made"] == 1
+    assert list(found.providers) == ["acme"]
+    declared = found.providers["acme"]
+    assert declared.widest is not None
+    assert declared.capability({}) is declared.widest
+    assert list(declared.configuration.model_fields) == ["api_key"]
+
+
+def test_a_kind_of_system_that_operators_host_is_found_by_its_file_alone(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    found = registry.discover(planted(tmp_path, monkeypatch, my_kind=KIND))
+    assert (list(found.providers), list(found.kinds)) == ([], ["my-kind"])
+    assert found.kinds["my-kind"].widest is None
 
 
 @pytest.mark.parametrize(
@@ -127,12 +164,15 @@ def test_a_provider_is_found_by_its_file_alone(tmp_path: Path, monkeypatch: pyte
         ("", "declares CAPABILITY"),
         ("CAPABILITY = None", "declares CAPABILITY"),
         ("CAPABILITY = {'provider': 'acme'}", "declares CAPABILITY"),
+        (KIND + "CAPABILITY = None", "declares CAPABILITY"),
+        (KIND.split("class Provider")[0], "class Provider"),
         (GOOD.split("class Provider")[0], "class Provider"),
         (GOOD.replace('provider="acme", models', 'provider="other", models'), "models are its own"),
-        (GOOD + "CAPABILITY = replace(CAPABILITY, models=(replace(MODEL, price_assets=0),))", "no price, no job"),
+        (GOOD + "CAPABILITY = replace(CAPABILITY, models=(replace(MODEL, price=None),))", "no price, no job"),
         (GOOD + "CAPABILITY = replace(CAPABILITY, trains_on_inputs=None)", "trains_on_inputs"),
         (GOOD + "CAPABILITY = replace(CAPABILITY, keeps_inputs_hours=None)", "keeps_inputs_hours"),
         (GOOD + "CAPABILITY = replace(CAPABILITY, models=(MODEL, MODEL))", "declared twice"),
+        (GOOD + "Configuration = dict", "pydantic model"),
     ],
 )
 def test_a_file_at_fault_stops_the_registry(
@@ -147,11 +187,10 @@ def test_two_files_may_not_claim_one_provider(tmp_path: Path, monkeypatch: pytes
         registry.discover(planted(tmp_path, monkeypatch, acme=GOOD, acme2=GOOD))
 
 
-def test_models_are_listed_and_looked_up() -> None:
-    assert [model.id for model in registry.models()] == sorted(model.id for model in registry.models())
-    assert registry.model("local/style-1") is local.STYLE
-    assert local.CAPABILITY in registry.capabilities()
-    assert registry.provider_for("local/style-1") is registry.provider_for("local/upscale-1")
-    for unknown in ("local/none", "none/style-1", ""):
-        with pytest.raises(registry.UnknownModel):
-            registry.provider_for(unknown)
+def test_knowing_every_provider_loads_no_engine_no_codec_and_no_network() -> None:
+    heavy = "{'PIL', 'cryptography', 'numpy', 'onnxruntime', 'ncnn', 'botocore', 'boto3', 'http.client', 'ssl'}"
+    program = (
+        "import sys\nfrom chalicelib.providers import registry, service\n"
+        f"assert not {heavy} & set(sys.modules), {heavy} & set(sys.modules)\n"
+    )
+    subprocess.run([sys.executable, "-c", program], cwd=ROOT, check=True, timeout=60)

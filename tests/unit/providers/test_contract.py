@@ -11,8 +11,12 @@ from PIL import Image, ImageChops, ImageStat
 
 from chalicelib.generation.operations import operations
 from chalicelib.media.photo import CleanPhoto
-from chalicelib.providers import registry
-from chalicelib.providers.capability import Input, Job, Model, Output, ProviderRefused
+from chalicelib.outbound.request import Reply, Request
+from chalicelib.providers.capability import Model, Runs
+from chalicelib.providers.configuration import read
+from chalicelib.providers.job import Job, Output, Provider, ProviderRefused
+from chalicelib.providers.registry import REGISTRY
+from chalicelib.providers.setup import Setup
 from tests.hostile.judge import leftovers
 
 PHOTOS = Path(skimage.__file__).parent / "data"
@@ -20,7 +24,11 @@ PHOTOS = Path(skimage.__file__).parent / "data"
 PARAMETERS = {"stylize": {"style": 19}, "upscale": {}}
 UPLOAD = "upl_" + "0" * 26
 
-LOCAL = [model for model in registry.models() if not registry.provider_for(model.id).capability.hosts]
+OFFERS = read({}, REGISTRY).offers
+LOCAL = [
+    model for offer in OFFERS.values() if offer.capability.runs is Runs.EMBEDDED for model in offer.capability.models
+]
+ALL = [model for declared in REGISTRY.providers.values() if declared.widest for model in declared.widest.models]
 WORK = [(model, operation) for model in LOCAL for operation in model.operations]
 EACH_JOB = pytest.mark.parametrize(("model", "operation"), WORK, ids=[f"{model.id}-{name}" for model, name in WORK])
 
@@ -42,16 +50,35 @@ def job(model: Model, operation: str, **changes: object) -> Job:
         "model": model.id,
         "operation": operation,
         "parameters": operations()[operation].parse(PARAMETERS[operation]),
-        "photo": photo() if model.input is Input.PHOTO else None,
+        "prompt": None,
+        "photo": photo() if operations()[operation].needs_photo else None,
         "reference": None,
         "n": 1,
         "seed": 7,
+        "callback_url": None,
     }
     return Job(**(fields | changes))
 
 
+def nowhere(request: Request) -> Reply:
+    raise AssertionError("an embedded engine calls nobody")
+
+
+def no_model(region: str, model_id: str, body: bytes) -> Reply:
+    raise AssertionError("an embedded engine calls nobody")
+
+
+@cache
+def provider(name: str) -> Provider:
+    """The embedded provider of that name, as it is when nothing is configured."""
+    offer = OFFERS[name]
+    return offer.make(Setup(configuration=offer.configuration, send=nowhere, invoke=no_model))
+
+
 def generate(model: Model, operation: str, **changes: object) -> Output:
-    (output,) = registry.provider_for(model.id).generate(job(model, operation, **changes))
+    done = provider(model.provider).submit(job(model, operation, **changes))
+    (output,) = done.outputs  # type: ignore[union-attr]
+    assert isinstance(output, Output)
     return output
 
 
@@ -65,13 +92,20 @@ def test_there_are_embedded_models_for_stylize_and_upscale() -> None:
     assert {operation for _, operation in WORK} >= {"stylize", "upscale"}
 
 
-@pytest.mark.parametrize("model", registry.models(), ids=lambda model: model.id)
-def test_every_model_has_a_price_and_only_operations_that_exist(model: Model) -> None:
-    assert type(model.price_assets) is int
-    assert model.price_assets > 0
+@pytest.mark.parametrize("model", ALL, ids=lambda model: model.id)
+def test_every_model_has_a_price_and_only_operations_and_parameters_that_exist(model: Model) -> None:
+    assert model.price.assets > 0
     assert set(model.operations) <= set(operations())
-    needs_photo = {operations()[name].needs_photo for name in model.operations}
-    assert needs_photo == {model.input is Input.PHOTO}
+    done = [operations()[name] for name in model.operations]
+    assert (model.max_input_pixels > 0) == any(operation.needs_photo for operation in done)
+    assert set(model.takes) <= {name for operation in done for name in operation.parameters.model_fields}
+    assert len({operation.prompt for operation in done}) == 1
+    measured = {
+        measure
+        for operation in done
+        for measure in operation.measures(operation.parse(PARAMETERS.get(operation.name, {})))
+    }
+    assert {step.measure for step in model.price.steps} <= measured | {"megapixels"}
 
 
 @EACH_JOB
@@ -92,6 +126,8 @@ def test_a_real_photo_becomes_another_picture(model: Model, operation: str) -> N
 def test_results_carry_no_metadata(model: Model, operation: str) -> None:
     output = generate(model, operation)
 
+    assert output.width is not None
+    assert output.height is not None
     as_photo = CleanPhoto(output.data, output.content_type, output.width, output.height, "")
     assert leftovers(as_photo) == []
 
@@ -138,7 +174,7 @@ def test_jobs_that_do_not_fit_are_refused_and_say_why(model: Model, operation: s
     ):
         refused_job = Job(**({field: getattr(fits, field) for field in Job.__slots__} | changes))
         with pytest.raises(ProviderRefused) as refused:
-            registry.provider_for(model.id).generate(refused_job)
+            provider(model.provider).submit(refused_job)
         assert refused.value.code == code
         assert refused.value.message.endswith(".")
-        assert not refused.value.retryable
+        assert not refused.value.may_have_run

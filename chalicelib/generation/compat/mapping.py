@@ -1,0 +1,98 @@
+"""What a request in OpenAI's words means here: pure."""
+
+import re
+from collections.abc import Iterable
+from typing import Any
+
+from chalicelib.generation import operations
+from chalicelib.generation.compat.shapes import QUALITIES, EditImage, GenerateImages
+from chalicelib.generation.operations.contract import Prompt
+from chalicelib.generation.operations.stylize import STYLES
+from chalicelib.generation.ordering.order import Order
+from chalicelib.kernel.errors import UnsupportedParameter, Validation
+from chalicelib.providers.capability import Model
+
+_NUMBER = re.compile(r"(?<![\w.])\d{1,2}(?![\w.])")
+_SCALE = re.compile(r"(?<![\w.])(?:([24])\s*x|x\s*([24]))(?![\w.])")
+
+
+def generating(asked: GenerateImages, model: Model) -> Order:
+    """Raises Validation for a model that makes no pictures from words."""
+    if "generate" not in model.operations:
+        raise Validation(f"model: {model.id} does {', '.join(model.operations)}", param="model")
+    parameters = _pictured(asked, model)
+    if asked.background == "transparent":
+        parameters["transparent"] = True
+    return Order(model.id, "generate", parameters, prompt=asked.prompt, n=asked.n or 1)
+
+
+def editing(asked: EditImage, model: Model, upload_id: str) -> Order:
+    """By what the model does: words as they are for `edit`; else the style or the scale that they name. Raises
+    Validation, UnsupportedParameter."""
+    operation = _photo_operation(asked, model)
+    wanted = operations.operation(operation)
+    if operation == "stylize":
+        parameters: dict[str, Any] = {"style": style_in(asked.prompt)}
+    elif operation == "upscale":
+        parameters = {"scale": scale_in(asked.prompt)}
+    else:
+        parameters = _pictured(asked, model)
+    if operation in ("stylize", "upscale"):
+        for name in ("size", "quality"):
+            if getattr(asked, name) not in (None, "auto", "standard"):
+                raise UnsupportedParameter(f"{name}: {model.id} does not take it", param=name)
+    prompt = asked.prompt if wanted.prompt is not Prompt.NONE else None
+    return Order(model.id, operation, parameters, upload_id=upload_id, prompt=prompt, n=asked.n or 1)
+
+
+def style_in(prompt: str) -> str | int:
+    """The one style that a prompt names, by its name or its number. Raises Validation that lists them."""
+    words = re.sub(r"[\s_-]+", "-", prompt.lower())
+    named: set[str | int] = {style for style in STYLES if style in words}
+    if not named:
+        named = {int(found) for found in _NUMBER.findall(prompt) if int(found) < len(STYLES)}
+    if len(named) != 1:
+        raise Validation(f"prompt: name one of the styles {', '.join(STYLES)}, or its number", param="prompt")
+    return named.pop()
+
+
+def scale_in(prompt: str) -> int:
+    """What `2x` or `4x` in a prompt says; 2 if it says nothing."""
+    found = _SCALE.search(prompt.lower())
+    return int(found[1] or found[2]) if found else 2
+
+
+def default_model(models: Iterable[Model], operation: str, embedded: Iterable[str]) -> str:
+    """The model that is meant where none is named: the first of our own that does it, else the first. Raises
+    Validation."""
+    ours = frozenset(embedded)
+    able = sorted((model.id for model in models if operation in model.operations), key=lambda i: (i not in ours, i))
+    if not able:
+        raise Validation(f"model: no model is enabled that does {operation}", param="model")
+    return able[0]
+
+
+def _photo_operation(asked: EditImage, model: Model) -> str:
+    able = [name for name in model.operations if operations.operation(name).needs_photo]
+    if asked.operation is not None:
+        if asked.operation not in able:
+            raise Validation(
+                f"operation: {model.id} does {', '.join(able) or 'nothing'} with photos", param="operation"
+            )
+        return asked.operation
+    if not able:
+        raise Validation(f"model: {model.id} takes no photo", param="model")
+    return "edit" if "edit" in able else able[0]
+
+
+def _pictured(asked: GenerateImages | EditImage, model: Model) -> dict[str, Any]:
+    parameters: dict[str, Any] = {}
+    if asked.size not in (None, "auto"):
+        parameters["size"] = asked.size
+    quality = QUALITIES[asked.quality]
+    if quality is not None:
+        parameters["quality"] = quality
+    for name in parameters:
+        if name not in model.takes:
+            raise UnsupportedParameter(f"{name}: {model.id} does not take it", param=name)
+    return parameters

@@ -19,7 +19,7 @@ ASSET = {
     "expires_at", "review", "charged", "error", "b64_json",
 }  # fmt: skip
 KEY = {
-    "id", "name", "scopes", "hint", "cap", "status", "created_at", "expires_at", "last_used_on", "revoked_at",
+    "id", "name", "scopes", "hint", "cap", "attestation", "status", "created_at", "expires_at", "last_used_on", "revoked_at",
 }  # fmt: skip
 ENDPOINT = {
     "id", "object", "url", "events", "description", "enabled", "disabled_because", "created_at", "last_success_at",
@@ -31,6 +31,7 @@ VIEWS: dict[str, set[str]] = {
     "AccountView": {"id", "email", "country", "locale", "retention_hours", "created_at"},
     "AlertView": {"below"},
     "AssetView": ASSET,
+    "AttestationView": {"basis", "people_shown"},
     "AttemptView": {"at", "status", "error", "milliseconds"},
     "AutoTopUpView": {
         "enabled", "pack", "below", "monthly_ceiling_minor", "currency", "spent_this_month_minor", "failures",
@@ -58,6 +59,8 @@ VIEWS: dict[str, set[str]] = {
         "finished_at",
     },
     "Health": {"status"},
+    "ImageView": {"url", "b64_json", "revised_prompt"},
+    "ImagesView": {"created", "data", "id", "charged", "notice"},
     "InvoicePage": PAGE,
     "InvoiceView": {"id", "number", "amount", "paid", "currency", "status", "url", "created_at"},
     "JwkView": {"kty", "crv", "x", "kid", "use", "alg", "purpose"},
@@ -103,8 +106,8 @@ VIEWS: dict[str, set[str]] = {
 REQUESTS = {
     "AlertBody", "AskCode", "Attestation", "AutoTopUpBody", "Basis", "CapBody", "ChangeAccount", "ChangeEndpoint",
     "ChangeKey", "ChangeSubscription", "Confirm", "CreateEndpoint", "CreateGeneration", "CreateKey",
-    "CreateSubscription", "CreateTopUp", "CreateUpload", "JsonValue", "OpenPortal", "PeopleShown", "RotateKey",
-    "RotateSecret", "StartSession",
+    "CreateSubscription", "CreateTopUp", "CreateUpload", "EditImage", "GenerateImages", "JsonValue", "OpenPortal",
+    "PeopleShown", "RotateKey", "RotateSecret", "StandingAttestation", "StartSession",
 }  # fmt: skip
 TIME = re.compile(r"\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d(\.\d+)?Z")
 

@@ -13,7 +13,7 @@ from chalicelib.kernel.transaction import Transaction, stale
 from chalicelib.keys.key import MAX_SECRETS, Key
 from chalicelib.media.photo import CleanPhoto, Reason, RejectedPhoto
 from chalicelib.uploads import upload as uploads
-from chalicelib.uploads.upload import Upload
+from chalicelib.uploads.upload import Attestation, Upload
 from tests.support.fakes import Memory, write
 
 
@@ -152,6 +152,10 @@ class FakeKeysStore:
 
     def rename(self, account_id: str, key_id: str, name: str) -> bool:
         self.keys[key_id] = replace(self.keys[key_id], name=name)
+        return True
+
+    def attest(self, account_id: str, key_id: str, attestation: Attestation, now: datetime) -> bool:
+        self.keys[key_id] = replace(self.keys[key_id], attestation=attestation)
         return True
 
     def set_cap(self, tx: Transaction, key: Key, cap: Cap | None) -> None:

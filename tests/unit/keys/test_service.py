@@ -11,6 +11,7 @@ from chalicelib.kernel.errors import ApiKeyRequired, Conflict, NotFound, RateLim
 from chalicelib.kernel.principal import Principal, Scope
 from chalicelib.keys.key import MAX_KEYS, MAX_SECRETS
 from chalicelib.keys.service import Keys
+from chalicelib.uploads.upload import Attestation, Basis, PeopleShown
 from tests.support.fake_credits import FakeCreditsStore
 from tests.support.fake_ledgers import credits_over
 from tests.support.fake_rooms import FakeKeysStore
@@ -236,3 +237,16 @@ def test_P4_who_comes_by_a_key_is_not_asked_whether_there_is_one(monkeypatch):
     monkeypatch.setattr(room.store, "has_any", lambda _: pytest.fail("looked"))
     room.keys.require_any(Principal(ACCOUNT, SCOPES, key_id="key_1"))
     assert not room.store.keys
+
+
+def test_P17_a_key_states_for_its_photos_what_its_owner_said_and_nothing_else():
+    room = Room()
+    stated = Attestation(Basis.OWN_WORK, PeopleShown.SELF)
+    made, _ = room.keys.create(ACCOUNT, "app", SCOPES, expires_at=None, cap=None)
+    caller = Principal(ACCOUNT, SCOPES, key_id=made.id)
+    assert room.keys.attestation_of(caller) is None
+    assert room.keys.attest(ACCOUNT, made.id, stated).attestation == stated
+    assert room.keys.attestation_of(caller) == stated
+    assert room.keys.attestation_of(Principal(ACCOUNT, SCOPES, session_id="ses_1")) is None
+    with pytest.raises(NotFound):
+        room.keys.attest(OTHER, made.id, stated)

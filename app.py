@@ -13,6 +13,7 @@ from chalicelib.edge.application import Application
 from chalicelib.generation.callbacks.routes import door as callbacks
 from chalicelib.generation.catalog.routes import door as catalog
 from chalicelib.generation.compat.routes import door as images
+from chalicelib.generation.handing.routes import door as results
 from chalicelib.generation.routes import door as generation
 from chalicelib.generation.worker import blueprint as generation_worker
 from chalicelib.keys.routes import door as keys
@@ -38,6 +39,7 @@ for door in (
     images,
     keys,
     reference,
+    results,
     signing,
     stripe_events,
     subscription,

@@ -21,6 +21,8 @@ PUBLIC = {
     "GET /problems/{code}",
     "GET /v1/models",
     "GET /v1/plans",
+    "GET /v1/prices",
+    "GET /v1/providers",
     "GET /v1/models/{provider}",
     "GET /v1/models/{provider}/{name}",
     "POST /v1/auth/codes",

@@ -17,7 +17,7 @@ def upload_id(person: Person) -> str:
     return person.ready(photo())
 
 
-def refused_for(answer: requests.Response, param: str) -> None:
+def expect_refused(answer: requests.Response, param: str) -> None:
     assert expect_problem(answer, 400, "validation")["error"]["param"] == param
 
 
@@ -62,7 +62,7 @@ def test_P7_an_order_may_keep_its_results_shorter_and_not_longer(person: Person,
     lives = datetime.fromisoformat(done["assets"][0]["expires_at"]) - datetime.fromisoformat(done["finished_at"])
     assert lives.total_seconds() == 7200
     refused = person.order({**stylizing(upload_id), "retention_hours": 720})
-    refused_for(refused, "retention_hours")
+    expect_refused(refused, "retention_hours")
 
 
 def test_a_deadline_is_answered_and_bounded(person: Person, upload_id: str) -> None:
@@ -70,12 +70,12 @@ def test_a_deadline_is_answered_and_bounded(person: Person, upload_id: str) -> N
     allowed = datetime.fromisoformat(made["deadline_at"]) - datetime.fromisoformat(made["created_at"])
     assert allowed.total_seconds() == 600
     refused = person.order({**stylizing(upload_id), "deadline_seconds": 4000})
-    refused_for(refused, "deadline_seconds")
+    expect_refused(refused, "deadline_seconds")
 
 
 def test_results_go_only_to_https_addresses(person: Person, upload_id: str) -> None:
     body = {**stylizing(upload_id), "retention": "none", "deliver_to": ["http://example.com/x"]}
-    refused_for(person.order(body), "deliver_to[0]")
+    expect_refused(person.order(body), "deliver_to[0]")
 
 
 def test_an_address_on_this_machine_is_not_called_and_nothing_is_charged(person: Person, upload_id: str) -> None:

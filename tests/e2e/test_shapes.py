@@ -19,7 +19,8 @@ ASSET = {
     "expires_at", "review", "charged", "error", "b64_json",
 }  # fmt: skip
 KEY = {
-    "id", "name", "scopes", "hint", "cap", "attestation", "status", "created_at", "expires_at", "last_used_on", "revoked_at",
+    "id", "name", "scopes", "hint", "cap", "attestation", "status", "created_at", "expires_at", "last_used_on",
+    "revoked_at",
 }  # fmt: skip
 ENDPOINT = {
     "id", "object", "url", "events", "description", "enabled", "disabled_because", "created_at", "last_success_at",
@@ -71,21 +72,30 @@ VIEWS: dict[str, set[str]] = {
     "LineView": {"account", "assets"},
     "ModelList": {"object", "data"},
     "ModelView": {
-        "id", "object", "created", "owned_by", "provider", "modality", "operations", "price", "generative", "input",
-        "max_outputs", "max_input_pixels", "description", "parameters",
+        "id", "object", "created", "owned_by", "provider", "modality", "operations", "price", "price_steps",
+        "generative", "max_outputs", "max_input_pixels", "max_seconds", "sizes", "description", "parameters_note",
+        "parameters",
     },
+    "ModelPriceList": {"object", "data"},
+    "ModelPriceView": {"model", "operation", "assets", "steps"},
     "NewEndpointView": ENDPOINT | {"secret"},
     "NewKeyView": KEY | {"secret"},
     "OrderedPlanView": {"id", "status", "checkout_url", "plan", "assets", "amount", "currency", "created_at"},
     "PackView": OFFER | {"expires_after_months"},
-    "ParametersView": {"operation", "summary", "needs_photo", "json_schema"},
+    "ParametersView": {"operation", "summary", "needs_photo", "prompt", "json_schema"},
     "PlanView": OFFER | {"interval"},
     "PlansView": {"packs", "plans", "currencies", "default_currency"},
     "PortalView": {"url"},
     "PriceView": {"currency", "amount", "zero_decimal", "tax_included"},
+    "ProviderList": {"object", "data"},
+    "ProviderView": {
+        "provider", "role", "models", "is_sent", "regions", "hosts", "keeps_inputs_hours", "trains_on_inputs",
+        "terms_url",
+    },
     "QuoteView": {"object", "model", "operation", "n", "assets_per_result", "assets", "within_max_assets"},
     "ReceivedView": {"received"},
     "SessionView": {"account_id", "token", "csrf_token", "expires_at"},
+    "StepView": {"measure", "above", "adds", "per"},
     "SubscriptionView": {
         "plan", "status", "assets", "amount", "currency", "current_period_end", "cancel_at_period_end", "dunning",
     },
@@ -161,6 +171,8 @@ def answers(person: Person) -> dict[str, list[Any]]:
         "LedgerPage": [ledger],
         "LineView": ledger["data"][0]["lines"],
         "ModelList": [models],
+        "ModelPriceList": [person.get("/v1/prices")],
+        "ModelPriceView": person.get("/v1/prices")["data"],
         "ModelView": [*models["data"], person.get("/v1/models/local/style-1")],
         "NewKeyView": [key],
         "PackView": sold["packs"],
@@ -168,6 +180,8 @@ def answers(person: Person) -> dict[str, list[Any]]:
         "PlanView": sold["plans"],
         "PlansView": [sold],
         "PriceView": sold["packs"][0]["prices"],
+        "ProviderList": [person.get("/v1/providers")],
+        "ProviderView": person.get("/v1/providers")["data"],
         "TopUpPage": [top_ups],
         "TopUpView": top_ups["data"],
         "UploadPage": [person.get("/v1/uploads")],
@@ -266,3 +280,19 @@ def test_models_tell_what_they_cost_and_take(person: Person) -> None:
         assert {offered["operation"] for offered in model["parameters"]} == set(model["operations"])
         for offered in model["parameters"]:
             assert offered["json_schema"]["additionalProperties"] is False
+
+
+def test_prices_and_processors_are_told_to_everybody(stack: Stack, person: Person) -> None:
+    models = {model["id"]: model for model in person.get("/v1/models")["data"]}
+    prices = stack.api("GET", "/v1/prices", key="").json()["data"]
+    providers = stack.api("GET", "/v1/providers", key="").json()["data"]
+
+    assert {(price["model"], price["operation"]) for price in prices} == {
+        (model["id"], operation) for model in models.values() for operation in model["operations"]
+    }
+    for price in prices:
+        assert price["assets"] == models[price["model"]]["price"] > 0
+        assert price["steps"] == models[price["model"]]["price_steps"]
+    assert {model for provider in providers for model in provider["models"]} == set(models)
+    (local,) = [provider for provider in providers if provider["provider"] == "local"]
+    assert (local["role"], local["is_sent"], local["hosts"]) == ("engine", [], [])

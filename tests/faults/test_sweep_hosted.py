@@ -14,7 +14,7 @@ from chalicelib.providers.job import ContentBlocked, ProviderUncertain
 from tests.faults.sweep import positions, spoiled
 from tests.support.audit import Audit
 from tests.support.deployed import Deployed
-from tests.support.fake_generations import FakeCloud
+from tests.support.fake_clouds import FakeCloud
 from tests.support.faults import Crash, Fault, Injector
 
 CLOUD = "cloud/stylize-1"

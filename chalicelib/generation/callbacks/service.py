@@ -77,7 +77,6 @@ class Callbacks:
             return
         self._queue(made, 0)
 
-
     def _opened(self, provider: str, handle: str) -> tuple[str, str]:
         """(account id, generation id) of a handle. Raises NotFound."""
         try:

@@ -86,10 +86,10 @@ def test_F70_a_crash_at_any_call_of_the_first_and_a_repetition_make_one(
 ) -> None:
     with injected(monkeypatch) as injector:
         for fault in (Fault.CRASH_BEFORE, Fault.CRASH_AFTER, Fault.LOSE_RESPONSE):
-            sweep(core, injector, fault)
+            check_each_call(core, injector, fault)
 
 
-def sweep(core: Deployed, injector: Injector, fault: Fault) -> None:
+def check_each_call(core: Deployed, injector: Injector, fault: Fault) -> None:
     for at in range(1, 20):
         caller = Caller(core)
         with injector.plan(fault, at):

@@ -19,8 +19,9 @@ from chalicelib.generation.telling.service import Telling
 from chalicelib.kernel.errors import Gone
 from chalicelib.kernel.principal import ALL_SCOPES, Principal
 from chalicelib.outbound.request import Reply
+from tests.support.fake_clouds import FakeCloud
 from tests.support.fake_credits import FakeCreditsStore
-from tests.support.fake_generations import LOST, MODEL, FakeCloud, FakeEngine, FakeGenerationStore, NothingThere
+from tests.support.fake_generations import LOST, MODEL, FakeEngine, FakeGenerationStore, NothingThere
 from tests.support.fake_ledgers import credits_over
 from tests.support.fakes import ManualClock, Memory, entropy
 from tests.support.faults import Crash
@@ -100,6 +101,10 @@ class Room:
         self.slept: list[float] = []
         self.puts = []
         self.answers_put = lambda _: Reply(status=200, headers={}, body=b"")
+        self.wire()
+
+    def wire(self):
+        """The services over all that."""
         transact, tell = self.memory.transact, Telling(self.outbox)
         ending = Ending(self.store, self.ledger, transact, tell=tell, lost=LOST)
         self.ordering = Ordering(

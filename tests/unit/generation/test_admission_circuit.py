@@ -172,4 +172,4 @@ class Anything(RuleBasedStateMachine):
 
 
 TestF35Circuit = Anything.TestCase
-TestF35Circuit.settings = settings(max_examples=60, stateful_step_count=50, deadline=None)
+TestF35Circuit.settings = settings(max_examples=60, stateful_step_count=50, deadline=None, derandomize=True)

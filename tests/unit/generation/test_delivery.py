@@ -11,7 +11,8 @@ from chalicelib.generation.views import GenerationView
 from chalicelib.kernel.errors import Gone, UnsupportedParameter, Validation
 from chalicelib.outbound.request import Forbidden, NoReply, NotSent, Reply
 from chalicelib.providers.job import Done, Output
-from tests.support.fake_generations import FakeCloud, capability, model, picture
+from tests.support.fake_clouds import FakeCloud
+from tests.support.fake_generations import capability, model, picture
 from tests.support.faults import Crash
 from tests.unit.generation.room import ACCOUNT, Room, raising
 

@@ -13,8 +13,8 @@ from chalicelib.keys.key import MAX_KEYS, MAX_SECRETS
 from chalicelib.keys.service import Keys
 from chalicelib.uploads.upload import Attestation, Basis, PeopleShown
 from tests.support.fake_credits import FakeCreditsStore
+from tests.support.fake_keys import FakeKeysStore
 from tests.support.fake_ledgers import credits_over
-from tests.support.fake_rooms import FakeKeysStore
 from tests.support.fakes import ManualClock, Memory, entropy
 
 ACCOUNT, OTHER = "acct_1", "acct_2"

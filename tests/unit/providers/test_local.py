@@ -13,11 +13,11 @@ from PIL import Image
 from chalicelib.generation.operations import operations
 from chalicelib.generation.operations.stylize import STYLES
 from chalicelib.providers import local
-from chalicelib.providers.capability import Job, Output, ProviderFailed, ProviderRefused
 from chalicelib.providers.engines.stylizing import STYLES as STYLES_OF_THE_NETWORK
 from chalicelib.providers.engines.stylizing import Stylizer
 from chalicelib.providers.engines.upscaling import Upscaler
-from tests.unit.providers.test_contract import UPLOAD, generate, job, opened, photo
+from chalicelib.providers.job import Job, Output, ProviderFailed, ProviderRefused
+from tests.unit.providers.test_contract import UPLOAD, generate, job, opened, photo, provider
 
 ROOT = Path(__file__).parents[3]
 
@@ -176,7 +176,7 @@ def test_a_broken_engine_fails_the_job_and_says_nothing_of_its_insides(
     monkeypatch.setattr(Stylizer, "in_styles", breaks)
 
     with pytest.raises(ProviderFailed) as failed:
-        local.Provider().generate(job(local.STYLE, "stylize"))
+        provider("local").submit(job(local.STYLE, "stylize"))
 
     assert failed.value.code == code
     assert "private" not in failed.value.message
@@ -187,8 +187,10 @@ def test_declaring_what_there_is_loads_no_engine() -> None:
     program = (
         "import sys\n"
         "from chalicelib.generation.operations import operations\n"
-        "from chalicelib.providers import registry\n"
-        "assert operations() and registry.provider_for('local/style-1') and registry.provider_for('local/upscale-1')\n"
+        "from chalicelib.providers.registry import REGISTRY\n"
+        "from chalicelib.providers.setup import Setup\n"
+        "setup = Setup(configuration={}, send=print, invoke=print)\n"
+        "assert operations() and REGISTRY.providers['local'].make(setup)\n"
         "print([name for name in ('PIL', 'ncnn', 'numpy', 'onnxruntime') if name in sys.modules])"
     )
 

@@ -2,7 +2,7 @@
 
 from chalicelib.edge.http import Answer, Call, Content, Door
 from chalicelib.edge.identity import Access
-from chalicelib.kernel.errors import NotFound, Unauthorized
+from chalicelib.kernel.errors import NotFound
 from chalicelib.wiring import services
 
 door = Door("callbacks")
@@ -16,7 +16,7 @@ door = Door("callbacks")
     raw=True,
     status=204,
     content=Content.NONE,
-    problems=(NotFound, Unauthorized),
+    problems=(NotFound,),
 )
 def provider_callback(call: Call[None, None]) -> Answer:
     """For the providers themselves. What it says is not believed; the job is asked for at once instead of later."""

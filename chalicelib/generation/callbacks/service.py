@@ -12,7 +12,7 @@ from typing import Protocol
 from chalicelib.generation.generation import OPEN, Generation
 from chalicelib.generation.ports import Providers
 from chalicelib.kernel.clock import Clock, epoch_seconds
-from chalicelib.kernel.errors import NotFound, Unauthorized
+from chalicelib.kernel.errors import NotFound, Validation
 from chalicelib.providers.job import BadCallback
 
 #: Whose data key seals the handles.
@@ -63,7 +63,7 @@ class Callbacks:
         return f"{self._public_url.rstrip('/')}/v1/provider-callbacks/{made.provider}/{handle}"
 
     def receive(self, provider: str, handle: str, headers: Mapping[str, str], body: bytes) -> None:
-        """Has the job asked for. Raises NotFound for a handle that is not ours, Unauthorized for one not signed."""
+        """Has the job asked for. Raises NotFound for a handle that is not ours, Validation for one not signed."""
         account_id, generation_id = self._opened(provider, handle)
         made = self._store.get(account_id, generation_id)
         if made is None or made.provider != provider or made.status not in OPEN:
@@ -72,7 +72,7 @@ class Callbacks:
             speaker = self._providers.provider_for(made.model)
             speaker.check_callback(headers, body, epoch_seconds(self._clock.now()))
         except BadCallback:
-            raise Unauthorized("The callback is not signed by the provider.") from None
+            raise Validation("The callback is not signed by the provider.") from None
         except LookupError:
             return
         self._queue(made, 0)

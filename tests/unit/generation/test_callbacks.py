@@ -3,7 +3,7 @@
 import pytest
 
 from chalicelib.generation.callbacks.service import Callbacks
-from chalicelib.kernel.errors import NotFound, Unauthorized
+from chalicelib.kernel.errors import NotFound, Validation
 from tests.unit.generation.room import ACCOUNT, Room
 
 
@@ -64,7 +64,7 @@ def test_F33_a_callback_has_the_job_asked_for_at_once(room):
 
 def test_F34_callbacks_that_are_forged_foreign_or_late_change_nothing(room):
     good = handle(room)
-    with pytest.raises(Unauthorized):
+    with pytest.raises(Validation):
         room.callbacks.receive("cloud", good, {}, b"forged")
     for provider, given in (("spare", good), ("cloud", "x"), ("cloud", "%%%"), ("cloud", "QUJD")):
         with pytest.raises(NotFound):

@@ -37,13 +37,15 @@ class Shelf:
             name = f"gen_{number:04}"
             hold = move(f"hold#{name}", "hold", {"available": -cost, "held": cost}, cost, **who)
             rows = self.jobs[name] = {"hold": hold}
-            rows["generation"] = {"id": name, "status": "queued", "price": cost, "assets": "[{}]", "charged": 0}
+            rows["generation"] = {"id": name, "status": "queued", "price": cost, "held": cost, "charged": 0}
+            rows["generation"]["assets"] = "[{}]"
             rows["generation"]["created_at"] = NOW_MILLIS
             available, held, still_open = available - cost, held + cost, still_open + 1
             if posted is not None:
                 told = {"held": -cost, "usage": posted, "available": cost - posted}
                 rows["settle"] = move(f"settle#{name}", "post" if posted else "void", told, **who)
                 rows["generation"] |= {"status": "succeeded" if posted else "failed", "charged": posted}
+                rows["generation"]["assets"] = json.dumps([{"charged": posted}])
                 available, held, used = available + cost - posted, held - cost, used + posted
                 still_open -= 1
         spent = used + held
@@ -94,7 +96,7 @@ def test_no_single_number_can_be_wrong_unnoticed(shelf: Shelf, data: st.DataObje
     rows += [(row, "lines") for row in broken.others if "lines" in row]
     for parts in broken.jobs.values():
         rows += [(row, "lines") for kind, row in parts.items() if kind != "generation"]
-        rows += [(parts["hold"], "parts"), (parts["generation"], "charged"), (parts["generation"], "price")]
+        rows += [(parts["hold"], "parts"), (parts["generation"], "charged"), (parts["generation"], "held")]
     row, name = data.draw(st.sampled_from(rows))
     if name in ("lines", "parts", "buckets"):
         pairs = json.loads(row[name])

@@ -50,6 +50,7 @@ def _services(given: argparse.Namespace) -> Any:
 
 def audit(services: Any, given: argparse.Namespace) -> Answer:
     """Every broken rule, one a line, then a summary."""
+    from infra.fotogenic import providers
     from infra.fotogenic.audit import Audit
     from infra.fotogenic.evidence import of_orders, of_stripe
     from infra.fotogenic.reading import Reading
@@ -59,7 +60,7 @@ def audit(services: Any, given: argparse.Namespace) -> Answer:
         reading,
         services.clock,
         paid=of_stripe(services) if given.stripe else of_orders(reading),
-        models=[(model.id, model.price.assets) for model in services.models.models()],
+        models=providers.declared_prices(),
         grace_hours=given.grace_hours,
     ).run()
     findings = [{"rule": f.rule.value, "where": f.where, "what": f.what} for f in report.findings]

@@ -37,6 +37,13 @@ def stored(services: Any) -> dict[str, Any]:
     return JsonSecret(services.settings.providers_secret, services.clock).refresh()
 
 
+def declared_prices() -> list[tuple[str, int]]:
+    """The models of this version by id, with what a result costs at the least. What an operator adds or changes has a
+    price or is not offered; the secret that says so is not read."""
+    declared = [each.widest for each in REGISTRY.providers.values() if each.widest]
+    return [(model.id, model.price.assets) for capability in declared for model in capability.models]
+
+
 def members(found: Enabled) -> dict[str, Any]:
     """For JSON."""
     return {

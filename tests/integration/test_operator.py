@@ -74,6 +74,32 @@ def test_P3_what_is_sold_is_listed_without_a_deployment() -> None:
     assert all(offer["assets"] > 0 and offer["prices"]["usd"] > 0 for offer in offers)
 
 
+def test_providers_are_put_and_shown_and_what_is_wrong_is_not_put(
+    core: Deployed, emulator: Stack, tmp_path: Path
+) -> None:
+    file = tmp_path / "providers.json"
+    try:
+        file.write_text(json.dumps({"openai": {"api_key": "secret-canary"}, "disabled_models": ["local/upscale-1"]}))
+        put = on(emulator, "providers", "set", str(file))
+        assert put.returncode == 0, put.stderr
+        shown = on(emulator, "providers", "show", "--json")
+        assert "secret-canary" not in put.stdout + shown.stdout
+        offered = {each["provider"]: each["models"] for each in json.loads(shown.stdout)["providers"]}
+        assert {"local", "openai"} == set(offered)
+        assert "local/upscale-1" not in {model["id"] for model in offered["local"]}
+
+        file.write_text(json.dumps({"openai": {"key": "secret-canary"}}))
+        refused = on(emulator, "providers", "set", str(file))
+        assert refused.returncode == 1
+        assert "wrong: openai.api_key" in refused.stdout
+        assert "secret-canary" not in refused.stdout
+        assert on(emulator, "providers", "show", "--json").stdout == shown.stdout
+    finally:
+        file.write_text("{}")
+        assert on(emulator, "providers", "set", str(file)).returncode == 0
+    assert "openai " in on(emulator, "providers", "show").stdout
+
+
 def test_P3_the_catalog_is_synced_once(emulator: Stack) -> None:
     on(emulator, "catalog", "sync")
     again = on(emulator, "catalog", "sync")

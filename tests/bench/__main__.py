@@ -23,11 +23,10 @@ SECTIONS = (
     "ledger",
     "cleaning",
     "stylizing",
-    "watermark",
 )
 LIMIT_SECONDS = 100
 #: Of a folder of photos as many are taken as there are.
-LIMITS_SECONDS = {"watermark": 3600}
+LIMITS_SECONDS: dict[str, int] = {}
 PACKAGES = ("boto3", "chalice", "pynamodb", "pydantic", "aws-lambda-powertools", "pillow", "onnxruntime", "ministack")
 
 

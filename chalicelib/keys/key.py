@@ -14,9 +14,18 @@ MAX_SECRETS = 10
 
 
 @dataclass(frozen=True, slots=True)
+class Standing:
+    """An owner's statement for every photo that comes with a request of the key: to which `version` of its wording
+    (`ATTESTATION_VERSION`), and when."""
+
+    attestation: Attestation
+    version: int
+    stated_at: datetime
+
+
+@dataclass(frozen=True, slots=True)
 class Key:
-    """A key as its owner sees it. `hint` is all that is kept of the secret in clear. `attestation` is its owner's
-    statement for every photo that comes with a request of this key."""
+    """A key as its owner sees it. `hint` is all that is kept of the secret in clear."""
 
     id: str
     account_id: str
@@ -28,7 +37,7 @@ class Key:
     last_used_on: str | None
     revoked_at: datetime | None
     cap: Cap | None
-    attestation: Attestation | None = None
+    standing: Standing | None = None
 
     def in_force(self, now: datetime) -> bool:
         return self.revoked_at is None and (self.expires_at is None or self.expires_at > now)

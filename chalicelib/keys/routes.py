@@ -14,7 +14,7 @@ from chalicelib.kernel.errors import ConfirmationRequired, Conflict, Validation
 from chalicelib.kernel.money import MAX_ASSETS
 from chalicelib.kernel.principal import Scope
 from chalicelib.kernel.shapes import Body, View
-from chalicelib.keys.key import MAX_OVERLAP, Key
+from chalicelib.keys.key import MAX_OVERLAP, Key, Standing
 from chalicelib.uploads.upload import Attestation, Basis, PeopleShown
 from chalicelib.wiring import services
 
@@ -62,10 +62,12 @@ class CapView(View):
 
 
 class AttestationView(View):
-    """What is stated of every photo that comes with a request of the key."""
+    """What is stated of every photo that comes with a request of the key, and when; `version` is of its wording."""
 
     basis: Basis
     people_shown: PeopleShown
+    version: int
+    stated_at: str
 
 
 class KeyView(View):
@@ -144,9 +146,9 @@ def get_key(call: Call[None, None]) -> KeyView:
     problems=(Conflict,),
 )
 def change_key(call: Call[ChangeKey, None]) -> KeyView:
-    """Members that are left out stay as they are; `"cap": null` removes the cap."""
-    if call.body.attestation is not None:
-        stated = call.body.attestation.attestation()
+    """Members that are left out stay as they are; `null` removes the cap or the attestation."""
+    if "attestation" in call.body.model_fields_set:
+        stated = call.body.attestation.attestation() if call.body.attestation is not None else None
         services().keys.attest(call.principal.account_id, call.path["key_id"], stated)
     key = services().keys.change(
         call.principal.account_id,
@@ -198,6 +200,15 @@ def _cap(body: CapBody | None) -> Cap | None:
     return Cap(body.assets, body.window) if body else None
 
 
+def _stated(standing: Standing) -> AttestationView:
+    return AttestationView(
+        basis=standing.attestation.basis,
+        people_shown=standing.attestation.people_shown,
+        version=standing.version,
+        stated_at=rfc3339(standing.stated_at),
+    )
+
+
 def _members(key: Key) -> dict[str, object]:
     def time(moment: datetime | None) -> str | None:
         return rfc3339(moment) if moment else None
@@ -208,11 +219,7 @@ def _members(key: Key) -> dict[str, object]:
         "scopes": sorted(key.scopes),
         "hint": key.hint,
         "cap": CapView(assets=key.cap.assets, window=key.cap.window) if key.cap else None,
-        "attestation": (
-            AttestationView(basis=key.attestation.basis, people_shown=key.attestation.people_shown)
-            if key.attestation
-            else None
-        ),
+        "attestation": _stated(key.standing) if key.standing else None,
         "status": "revoked" if key.revoked_at else "active" if key.in_force(services().clock.now()) else "expired",
         "created_at": rfc3339(key.created_at),
         "expires_at": time(key.expires_at),

@@ -11,8 +11,8 @@ from chalicelib.kernel.ids import Entropy, is_id, new_id
 from chalicelib.kernel.principal import Principal, RateState, Scope
 from chalicelib.kernel.transaction import Transact, Transaction
 from chalicelib.keys import secret as secrets
-from chalicelib.keys.key import MAX_KEYS, Key
-from chalicelib.uploads.upload import Attestation
+from chalicelib.keys.key import MAX_KEYS, Key, Standing
+from chalicelib.uploads.upload import ATTESTATION_VERSION, Attestation
 
 
 class Store(Protocol):
@@ -24,7 +24,7 @@ class Store(Protocol):
     def all(self, account_id: str) -> list[Key]: ...
     def has_any(self, account_id: str) -> bool: ...
     def rename(self, account_id: str, key_id: str, name: str) -> bool: ...
-    def attest(self, account_id: str, key_id: str, attestation: Attestation, now: datetime) -> bool: ...
+    def attest(self, account_id: str, key_id: str, standing: Standing | None) -> bool: ...
     def set_cap(self, tx: Transaction, key: Key, cap: Cap | None) -> None: ...
     def revoke(self, tx: Transaction, key: Key, now: datetime) -> None: ...
     def rotate(
@@ -115,7 +115,7 @@ class Keys:
             last_used_on=None,
             revoked_at=None,
             cap=cap,
-            attestation=attestation,
+            standing=_standing(attestation, now),
         )
 
         def build(tx: Transaction) -> None:
@@ -142,15 +142,18 @@ class Keys:
         if principal.key_id is None and not self.has_any(principal.account_id):
             raise ApiKeyRequired
 
-    def attest(self, account_id: str, key_id: str, attestation: Attestation) -> Key:
-        """From now on that is stated of every photo that comes with a request of this key. Raises NotFound."""
+    def attest(self, account_id: str, key_id: str, attestation: Attestation | None) -> Key:
+        """From now on that, or nothing, is stated of every photo that comes with a request of this key. Raises
+        NotFound."""
         key = self.get(account_id, key_id)
-        self._store.attest(account_id, key.id, attestation, self._clock.now())
+        self._store.attest(account_id, key.id, _standing(attestation, self._clock.now()))
         return self.get(account_id, key_id)
 
     def attestation_of(self, principal: Principal) -> Attestation | None:
-        """What the caller's key states of photos that come with its requests; a session states nothing."""
-        return self.get(principal.account_id, principal.key_id).attestation if principal.key_id else None
+        """What the caller's key states of photos that come with its requests. A session states nothing, and what was
+        stated to an earlier wording has to be stated again."""
+        standing = self.get(principal.account_id, principal.key_id).standing if principal.key_id else None
+        return standing.attestation if standing is not None and standing.version == ATTESTATION_VERSION else None
 
     def change(self, account_id: str, key_id: str, *, name: str | None, cap: Cap | None, set_cap: bool) -> Key:
         """Raises NotFound; Conflict if the key has been revoked and its cap is to be set."""
@@ -203,3 +206,7 @@ class Keys:
         if key is None:
             raise NotFound
         return key
+
+
+def _standing(attestation: Attestation | None, now: datetime) -> Standing | None:
+    return Standing(attestation, ATTESTATION_VERSION, now) if attestation is not None else None

@@ -12,8 +12,8 @@ from chalicelib.kernel.clock import epoch_millis, from_epoch
 from chalicelib.kernel.errors import Conflict
 from chalicelib.kernel.principal import Scope
 from chalicelib.kernel.transaction import Transaction, Write, stale
-from chalicelib.keys.key import MAX_SECRETS, Key
-from chalicelib.uploads.upload import ATTESTATION_VERSION, Attestation, Basis, PeopleShown
+from chalicelib.keys.key import MAX_SECRETS, Key, Standing
+from chalicelib.uploads.upload import Attestation, Basis, PeopleShown
 
 LOOK_UP = "look-up"
 READ_BATCH = 100
@@ -119,12 +119,11 @@ class KeysStore:
             return False
         return True
 
-    def attest(self, account_id: str, key_id: str, attestation: Attestation, now: datetime) -> bool:
+    def attest(self, account_id: str, key_id: str, standing: Standing | None) -> bool:
         """False if there is no such key."""
         try:
-            stated = [*_stated(attestation), epoch_millis(now)]
-            exists = KeyRow.pk.exists()
-            update(self._keys, account_id, key_id, actions=[KeyRow.attestation.set(stated)], condition=exists)
+            stated = KeyRow.attestation.set(_stated(standing)) if standing else KeyRow.attestation.remove()
+            update(self._keys, account_id, key_id, actions=[stated], condition=KeyRow.pk.exists())
         except ConditionFailed:
             return False
         return True
@@ -190,7 +189,7 @@ class KeysStore:
             created_at=epoch_millis(key.created_at),
             expires_at=epoch_millis(key.expires_at) if key.expires_at else None,
             cap=[key.cap.assets, key.cap.window.value] if key.cap else None,
-            attestation=[*_stated(key.attestation), epoch_millis(key.created_at)] if key.attestation else None,
+            attestation=_stated(key.standing) if key.standing else None,
         )
 
     def _secret(self, key: Key, secret_hash: str) -> SecretRow:
@@ -216,17 +215,20 @@ def _key(row: Any, used_on: str | None) -> Key:
         last_used_on=used_on or None,
         revoked_at=from_epoch(int(row.revoked_at) / 1000) if row.revoked_at else None,
         cap=Cap(row.cap[0], Window(row.cap[1])) if row.cap else None,
-        attestation=_attestation(row.attestation) if row.attestation else None,
+        standing=_standing(row.attestation) if row.attestation else None,
     )
 
 
-def _stated(attestation: Attestation) -> list[Any]:
-    """With the version of the statement that it is to."""
-    return [ATTESTATION_VERSION, attestation.basis.value, attestation.people_shown.value]
+def _stated(standing: Standing) -> list[Any]:
+    attestation = standing.attestation
+    stated_at = epoch_millis(standing.stated_at)
+    return [standing.version, attestation.basis.value, attestation.people_shown.value, stated_at]
 
 
-def _attestation(stated: list[Any]) -> Attestation:
-    return Attestation(Basis(stated[1]), PeopleShown(stated[2]))
+def _standing(stated: list[Any]) -> Standing:
+    version, basis, people_shown, stated_at = stated
+    attestation = Attestation(Basis(basis), PeopleShown(people_shown))
+    return Standing(attestation, int(version), from_epoch(int(stated_at) / 1000))
 
 
 def _refused(item: Any | None) -> Exception:

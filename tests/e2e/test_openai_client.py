@@ -63,11 +63,8 @@ def test_a_photo_and_an_upload_are_one_too_many(client: openai.OpenAI, person: P
 
 
 def test_an_upload_may_stand_for_the_photo(person: Person) -> None:
-    fields = {"model": "local/style-1", "prompt": "3", "upload_id": person.ready(photo(SIDE))}
-    files = {name: (None, value) for name, value in fields.items()}
-    answer = person.call("POST", "/v1/images/edits", files=files)
-    assert answer.status_code == 200, answer.text
-    assert answer.json()["charged"] == 1
+    answer = edit(client_of(person), "3", image=[], extra_body={"upload_id": person.ready(photo(SIDE))})
+    assert answer.charged == 1
 
 
 def test_the_demo_keys_photos_need_no_word_of_their_own(stack: Stack) -> None:
@@ -155,10 +152,15 @@ def test_a_key_may_state_it_once_for_all_its_photos(person: Person) -> None:
     assert made["attestation"] is None
     stated = {"basis": "own_work", "people_shown": "self"}
     changed = person.as_session("PATCH", f"/v1/keys/{made['id']}", json={"attestation": stated})
-    assert changed.json()["attestation"] == stated
+    shown = changed.json()["attestation"]
+    assert shown == {**stated, "version": 1, "stated_at": shown["stated_at"]}
     client = openai.OpenAI(base_url=f"{person.stack.base_url}/v1", api_key=made["secret"])
     answer: Any = client.images.edit(model="local/style-1", image=io.BytesIO(photo(SIDE)), prompt="3")
     assert answer.charged == 1
+    withdrawn = person.as_session("PATCH", f"/v1/keys/{made['id']}", json={"attestation": None})
+    assert withdrawn.json()["attestation"] is None
+    with pytest.raises(openai.PermissionDeniedError):
+        edit(client, prompt="4")
 
 
 def test_a_larger_photo_is_sent_to_the_uploads(client: openai.OpenAI) -> None:

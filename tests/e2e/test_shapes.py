@@ -32,7 +32,7 @@ VIEWS: dict[str, set[str]] = {
     "AccountView": {"id", "email", "country", "locale", "retention_hours", "created_at"},
     "AlertView": {"below"},
     "AssetView": ASSET,
-    "AttestationView": {"basis", "people_shown"},
+    "AttestationView": {"basis", "people_shown", "version", "stated_at"},
     "AttemptView": {"at", "status", "error", "milliseconds"},
     "AutoTopUpView": {
         "enabled", "pack", "below", "monthly_ceiling_minor", "currency", "spent_this_month_minor", "failures",

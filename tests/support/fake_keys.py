@@ -7,8 +7,7 @@ from typing import Any
 from chalicelib.credits.caps import Cap
 from chalicelib.kernel.errors import Conflict
 from chalicelib.kernel.transaction import Transaction, stale
-from chalicelib.keys.key import MAX_SECRETS, Key
-from chalicelib.uploads.upload import Attestation
+from chalicelib.keys.key import MAX_SECRETS, Key, Standing
 from tests.support.fakes import Memory, write
 
 
@@ -61,8 +60,8 @@ class FakeKeysStore:
         self.keys[key_id] = replace(self.keys[key_id], name=name)
         return True
 
-    def attest(self, account_id: str, key_id: str, attestation: Attestation, now: datetime) -> bool:
-        self.keys[key_id] = replace(self.keys[key_id], attestation=attestation)
+    def attest(self, account_id: str, key_id: str, standing: Standing | None) -> bool:
+        self.keys[key_id] = replace(self.keys[key_id], standing=standing)
         return True
 
     def set_cap(self, tx: Transaction, key: Key, cap: Cap | None) -> None:

@@ -20,10 +20,7 @@ def generating(asked: GenerateImages, model: Model) -> Order:
     """Raises Validation for a model that makes no pictures from words."""
     if "generate" not in model.operations:
         raise Validation(f"model: {model.id} does {', '.join(model.operations)}", param="model")
-    parameters = _pictured(asked, model)
-    if asked.background == "transparent":
-        parameters["transparent"] = True
-    return Order(model.id, "generate", parameters, prompt=asked.prompt, n=asked.n or 1)
+    return Order(model.id, "generate", _pictured(asked, model), prompt=asked.prompt, n=asked.n or 1)
 
 
 def editing(asked: EditImage, model: Model, upload_id: str) -> Order:
@@ -34,7 +31,7 @@ def editing(asked: EditImage, model: Model, upload_id: str) -> Order:
     if operation == "stylize":
         parameters: dict[str, Any] = {"style": style_in(asked.prompt)}
     elif operation == "upscale":
-        parameters = {"scale": scale_in(asked.prompt)}
+        parameters = scale_in(asked.prompt)
     else:
         parameters = _pictured(asked, model)
     if operation in ("stylize", "upscale"):
@@ -56,10 +53,11 @@ def style_in(prompt: str) -> str | int:
     return named.pop()
 
 
-def scale_in(prompt: str) -> int:
-    """What `2x` or `4x` in a prompt says; 2 if it says nothing."""
+def scale_in(prompt: str) -> dict[str, Any]:
+    """What `2x` or `4x` in a prompt says, as the parameters of `upscale`; none, which is the model's own, if it says
+    nothing."""
     found = _SCALE.search(prompt.lower())
-    return int(found[1] or found[2]) if found else 2
+    return {"scale": int(found[1] or found[2])} if found else {}
 
 
 def default_model(models: Iterable[Model], operation: str, embedded: Iterable[str]) -> str:
@@ -86,13 +84,18 @@ def _photo_operation(asked: EditImage, model: Model) -> str:
 
 
 def _pictured(asked: GenerateImages | EditImage, model: Model) -> dict[str, Any]:
-    parameters: dict[str, Any] = {}
-    if asked.size not in (None, "auto"):
-        parameters["size"] = asked.size
-    quality = QUALITIES[asked.quality]
-    if quality is not None:
-        parameters["quality"] = quality
-    for name in parameters:
+    """Raises UnsupportedParameter or Validation, in the words that OpenAI's API has for it."""
+    asked_for: dict[str, Any] = {
+        "size": None if asked.size == "auto" else asked.size,
+        "quality": QUALITIES[asked.quality],
+        "transparent": True if asked.background == "transparent" else None,
+    }
+    parameters = {name: value for name, value in asked_for.items() if value is not None}
+    offered = {"size": model.sizes}
+    for name, value in parameters.items():
+        called = "background" if name == "transparent" else name
         if name not in model.takes:
-            raise UnsupportedParameter(f"{name}: {model.id} does not take it", param=name)
+            raise UnsupportedParameter(f"{called}: {model.id} does not take it", param=called)
+        if name in offered and value not in offered[name]:
+            raise Validation(f"{called}: {model.id} takes {' or '.join(map(str, offered[name]))}", param=called)
     return parameters

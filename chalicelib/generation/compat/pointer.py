@@ -5,24 +5,28 @@ nothing else changed. So the last generation of the same request, by the same AP
 """
 
 from dataclasses import dataclass
-from datetime import datetime, timedelta
+from datetime import timedelta
 
-LIFE = timedelta(minutes=10)
+#: The official client waits 10 minutes for an answer before it repeats, and repeats twice.
+LIFE = timedelta(minutes=30)
+#: An Idempotency-Key of the client's own is remembered this long.
+KEYED_LIFE = timedelta(hours=24)
 #: Clocks of different machines differ a little. Where it matters, the benefit goes to the one who pays.
 SLACK = timedelta(seconds=2)
 
 
 @dataclass(frozen=True, slots=True)
+class Place:
+    """Where a request is remembered: `id` for so long, and the `fingerprint` of its content. Both are keyed hashes."""
+
+    id: str
+    fingerprint: str
+    life: timedelta
+
+
+@dataclass(frozen=True, slots=True)
 class Pointer:
-    """`by_retry`: it was made by a repetition, because the first request had not committed yet."""
+    """What a place points to, and the content that it was made for."""
 
     generation_id: str
-    made_at: datetime
-    by_retry: bool
-
-    def alive(self, now: datetime) -> bool:
-        return now < self.made_at + LIFE
-
-    def is_mine(self, arrived_at: datetime) -> bool:
-        """Whether it stands for a first request that arrived then: a repetition of that was faster."""
-        return self.by_retry and self.made_at >= arrived_at - SLACK
+    fingerprint: str

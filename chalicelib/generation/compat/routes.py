@@ -8,13 +8,13 @@ from typing import Any
 from pydantic import ValidationError
 
 from chalicelib.credits.caps import KeyCapReached
-from chalicelib.edge.http import Call, Door
+from chalicelib.edge.http import Answer, Call, Door
 from chalicelib.generation.compat.form import MAX_FORM_BYTES, read
 from chalicelib.generation.compat.mapping import default_model, editing, generating
 from chalicelib.generation.compat.problems import ContentBlocked, GenerationFailed, ProviderUnavailable, StillRunning
-from chalicelib.generation.compat.service import Request, digest
+from chalicelib.generation.compat.service import Finished, Request, digest
 from chalicelib.generation.compat.shapes import EditImage, GenerateImages, ImagesView, ImageView, without_neutral
-from chalicelib.generation.generation import MAX_INLINE_BYTES, NOTICE, AssetStatus, Generation
+from chalicelib.generation.generation import MAX_INLINE_BYTES, NOTICE, AssetStatus
 from chalicelib.generation.ordering.order import Order
 from chalicelib.kernel.clock import epoch_seconds
 from chalicelib.kernel.errors import (
@@ -37,8 +37,6 @@ from chalicelib.wiring import services
 
 door = Door("images")
 
-#: API Gateway answers for us after 29 seconds; what is sent back takes some of them.
-WAIT_SECONDS = 24.0
 MAX_RETRY_COUNT = 100
 PROBLEMS = (
     ConcurrencyLimited,
@@ -66,7 +64,7 @@ _STATED = re.compile(r"\s*([a-z_]+)\s*=\s*([a-z_]+)\s*")
     answer=ImagesView,
     problems=PROBLEMS,
 )
-def generate_images(call: Call[None, None]) -> ImagesView:
+def generate_images(call: Call[None, None]) -> Answer:
     """Waits for the result. One that takes longer answers 503 with `Retry-After` and `x-should-retry: true`: whoever
     repeats the request, as the official clients do, waits for the same generation and is charged once."""
     try:
@@ -96,7 +94,7 @@ def generate_images(call: Call[None, None]) -> ImagesView:
     answer=ImagesView,
     problems=(*PROBLEMS, AttestationRequired, UploadNotReady),
 )
-def edit_image(call: Call[None, None]) -> ImagesView:
+def edit_image(call: Call[None, None]) -> Answer:
     """Edits, stylizes or upscales the photo, by what the model does. Waits as `POST /v1/images/generations` does.
 
     A photo in the request is an upload like any other, and needs its statement of rights: that of the key
@@ -105,15 +103,18 @@ def edit_image(call: Call[None, None]) -> ImagesView:
     form = read(call.headers.get("content-type", ""), call.raw_body)
     photo = _photo(form.files)
     asked = _parsed(EditImage, without_neutral(dict(form.fields)))
-    if (photo is None) == (asked.upload_id is None):
-        raise Validation("image: send exactly one of image and upload_id", param="image")
+    if (photo is None) == (asked.upload_id is None) or "image" in form.fields:
+        raise Validation("image: send exactly one of a file, image, and upload_id", param="image")
     request = _request(call)
-    content = {"route": "edits", **form.fields, "image": digest(photo) if photo is not None else None}
+    content: dict[str, Any] = {"route": "edits", **form.fields}
+    if photo is not None:
+        content |= {"image": digest(photo), "stated": call.headers.get("fotogenic-attestation")}
 
     def order() -> Order:
         model = services().models.model(_model(asked.model, "edit"))
         editing(asked, model, "")  # refused, if it is, before anything is uploaded
-        return editing(asked, model, asked.upload_id or _upload(call, request, photo or b""))
+        upload_id = asked.upload_id or services().compat.photo(request, content, lambda: _received(call, photo or b""))
+        return editing(asked, model, upload_id)
 
     return _answer(services().compat.run(request, content, order), asked.response_format)
 
@@ -127,7 +128,6 @@ def _request(call: Call[None, None]) -> Request:
         retry=min(retry, MAX_RETRY_COUNT),
         idempotency_key=call.idempotency_key,
         request_id=call.request_id,
-        seconds=WAIT_SECONDS,
     )
 
 
@@ -159,8 +159,8 @@ def _photo(files: list[tuple[str, bytes]]) -> bytes | None:
     return files[0][1] if files else None
 
 
-def _upload(call: Call[None, None], request: Request, photo: bytes) -> str:
-    """The id of a ready upload of that photo. Raises AttestationRequired, Validation, StillRunning."""
+def _received(call: Call[None, None], photo: bytes) -> str:
+    """The id of a new upload of that photo. Raises AttestationRequired, Validation."""
     attestation = _stated(call.headers) or services().keys.attestation_of(call.principal)
     if attestation is None:
         raise AttestationRequired(
@@ -175,8 +175,7 @@ def _upload(call: Call[None, None], request: Request, photo: bytes) -> str:
     if kind is None or kind.content_type is None:
         raise Validation(f"image: is {kind.called if kind else 'no photo that is known here'}", param="image")
     stated = (attestation.basis, attestation.people_shown)
-    upload = services().uploads.receive(call.principal.account_id, photo, kind.content_type, digest(photo), *stated)
-    return services().compat.ready(request, upload.id)
+    return services().uploads.receive(call.principal.account_id, photo, kind.content_type, digest(photo), *stated).id
 
 
 def _stated(headers: dict[str, str]) -> Attestation | None:
@@ -195,8 +194,9 @@ def _stated(headers: dict[str, str]) -> Attestation | None:
         ) from None
 
 
-def _answer(made: Generation, response_format: str | None) -> ImagesView:
+def _answer(finished: Finished, response_format: str | None) -> Answer:
     """Raises Validation for results that are too large to be inside an answer."""
+    made = finished.made
     there = [asset for asset in made.assets if asset.status is AssetStatus.SUCCEEDED]
     whole = response_format == "b64_json"
     if whole and sum(asset.size_bytes or 0 for asset in there) > MAX_INLINE_BYTES:
@@ -210,6 +210,7 @@ def _answer(made: Generation, response_format: str | None) -> ImagesView:
         )
         for asset in there
     ]
-    return ImagesView(
+    view = ImagesView(
         created=epoch_seconds(made.created_at), data=data, id=made.id, charged=made.charged, notice=NOTICE
     )
+    return Answer(view, headers={"Idempotency-Replayed": "true"} if finished.replayed else {})

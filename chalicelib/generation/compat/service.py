@@ -1,14 +1,17 @@
 """Use cases of the routes that speak OpenAI's language: one generation and one charge for one request, whatever a
 client repeats, and an answer only when it is done.
 
-Invariants, for requests of one API key with the same canonical content, while a pointer lives:
+Invariants, for requests of one API key with the same canonical content, while pointers live:
 
-1. A first request (count 0) makes one generation, or attaches to one that a repetition of it made: never two.
+1. A first request (count 0) makes one generation, or attaches to one that a repetition made since it arrived.
 2. A repetition (count > 0) makes one only where none is pointed to, and then any other repetition attaches to it.
-3. So there are never more generations than first requests that were sent.
+3. So there are never more generations than first requests that were sent: one that a repetition made stands for its
+   first request, which attaches to it whenever it gets on.
 
-Where two first requests with the same content overlap, a repetition may attach to the other's generation: each is
-charged once, and both are in the account's list.
+Where first requests with the same content overlap, a repetition may attach to the other's generation, and a first
+request to one that the other's repetition made: nobody is charged more often than they asked.
+
+An Idempotency-Key of the client's own rules instead: it stands for one generation, whatever the count says.
 """
 
 import hashlib
@@ -18,13 +21,13 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Any, Protocol
 
-from chalicelib.generation.compat.pointer import Pointer
+from chalicelib.generation.compat.pointer import KEYED_LIFE, LIFE, Place, Pointer
 from chalicelib.generation.compat.problems import ContentBlocked, GenerationFailed, ProviderUnavailable, StillRunning
 from chalicelib.generation.generation import Generation, Status
 from chalicelib.generation.ordering.order import Order
 from chalicelib.generation.ordering.service import Made
 from chalicelib.kernel.clock import Clock
-from chalicelib.kernel.errors import Conflict, Validation
+from chalicelib.kernel.errors import Conflict, Gone, IdempotencyKeyReused, NotFound, Problem, Validation
 from chalicelib.kernel.principal import Principal
 from chalicelib.kernel.transaction import Transaction
 from chalicelib.uploads.upload import Status as UploadStatus
@@ -35,27 +38,50 @@ TROUBLE = frozenset(
     {"deadline", "engine_error", "engine_failed", "model_gone", "provider_unavailable", "provider_unknown"}
 )
 POLL = timedelta(milliseconds=200)
+#: API Gateway answers for us after 29 seconds; what is sent back takes some of them.
+WAIT_SECONDS = 24.0
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Request:
-    """How a request came. `seconds` is how long it may wait in all; `retry` counts what the client sent before."""
+    """How a request came. `retry` counts what the client sent before; `idempotency_key` is its own, or empty."""
 
     principal: Principal
     arrived_at: datetime
     retry: int
     idempotency_key: str
     request_id: str
-    seconds: float
+
+    @property
+    def repeats(self) -> bool:
+        """Whether it may be one that was sent before."""
+        return bool(self.idempotency_key) or self.retry > 0
+
+
+@dataclass(frozen=True, slots=True)
+class Finished:
+    """`replayed`: the request's Idempotency-Key stood for it already."""
+
+    made: Generation
+    replayed: bool
 
 
 class Pointers(Protocol):
     """What these use cases need of `compat.store`."""
 
-    def get(self, account_id: str, key_hash: str, now: datetime) -> Pointer | None: ...
+    def get(self, account_id: str, place: Place, now: datetime) -> Pointer | None: ...
     def put(
-        self, tx: Transaction, account_id: str, key_hash: str, pointer: Pointer, *, arrived_at: datetime | None
+        self,
+        tx: Transaction,
+        account_id: str,
+        place: Place,
+        generation_id: str,
+        now: datetime,
+        *,
+        arrived_at: datetime | None,
     ) -> None: ...
+    def photo(self, account_id: str, place: Place, now: datetime) -> str | None: ...
+    def put_photo(self, account_id: str, place: Place, upload_id: str, now: datetime) -> None: ...
 
 
 class Ordering(Protocol):
@@ -85,7 +111,8 @@ class Uploads(Protocol):
 
 
 class Compat:
-    """`token()` is like no other. `taken` is what the commit raises when the request has its generation already."""
+    """`token()` is like no other. `taken` is what the commit raises when the request has its generation already.
+    A request is waited for `wait_seconds` in all."""
 
     def __init__(
         self,
@@ -99,6 +126,7 @@ class Compat:
         token: Callable[[], str],
         sleep: Callable[[float], None],
         taken: type[Exception],
+        wait_seconds: float = WAIT_SECONDS,
     ) -> None:
         self._pointers = pointers
         self._ordering = ordering
@@ -109,29 +137,38 @@ class Compat:
         self._token = token
         self._sleep = sleep
         self._taken = taken
+        self._seconds = wait_seconds
 
-    def run(self, request: Request, content: dict[str, Any], order: Callable[[], Order]) -> Generation:
-        """The finished generation of a request. `content` is what makes it the same request as another; `order()` is
-        called only where one has to be made.
+    def run(self, request: Request, content: dict[str, Any], order: Callable[[], Order]) -> Finished:
+        """The finished generation of a request. `content` is what makes it the same request as another, its `route`
+        included; `order()` is called only where one has to be made.
 
-        Raises StillRunning when the time is over first, what ordering raises, and for one that gave nothing
-        ContentBlocked, GenerationFailed, ProviderUnavailable or Conflict.
+        Raises StillRunning when the time is over first, IdempotencyKeyReused, what ordering raises, and for one that
+        gave nothing ContentBlocked, GenerationFailed, ProviderUnavailable or Conflict.
         """
-        account_id = request.principal.account_id
-        canonical = json.dumps(content, sort_keys=True, separators=(",", ":"))
-        key_hash = self._hash("compat", f"{request.principal.spender}\n{canonical}")
-        generation_id = self._known(request, key_hash) or self._make(request, key_hash, order)
-        made = self._waiting.wait(account_id, generation_id, self._left(request))
+        place = self._place(request, content)
+        known = self._known(request, place)
+        generation_id = known or self._make(request, place, order)
+        made = self._waiting.wait(request.principal.account_id, generation_id, self._left(request))
         if made.finished_at is None:
             raise StillRunning().with_headers(retry_after="1", x_should_retry="true")
         if made.status is not Status.SUCCEEDED:
             raise _failed(made).with_headers(x_should_retry="false")
-        return made
+        return Finished(made, replayed=bool(known and request.idempotency_key))
 
-    def ready(self, request: Request, upload_id: str) -> str:
-        """The id of an upload once it is ready. Raises StillRunning, or Validation for one that was rejected."""
+    def photo(self, request: Request, content: dict[str, Any], receive: Callable[[], str]) -> str:
+        """The id of the upload of a photo that came with a request, once it is ready. `receive()` makes one, and is
+        called only where none is known of an earlier sending.
+
+        Raises StillRunning, or Validation for a photo that was rejected.
+        """
+        account_id, place = request.principal.account_id, self._place(request, content)
+        upload_id = self._received(request, place)
+        if upload_id is None:
+            upload_id = receive()
+            self._pointers.put_photo(account_id, place, upload_id, self._clock.now())
         while True:
-            upload = self._uploads.get(request.principal.account_id, upload_id)
+            upload = self._uploads.get(account_id, upload_id)
             if upload.status is UploadStatus.READY:
                 return upload_id
             if upload.status in (UploadStatus.REJECTED, UploadStatus.EXPIRED):
@@ -140,44 +177,67 @@ class Compat:
                 raise StillRunning().with_headers(retry_after="1", x_should_retry="true")
             self._sleep(POLL.total_seconds())
 
-    def _known(self, request: Request, key_hash: str) -> str | None:
-        """What a repetition stands for, if its first request came to something."""
-        if request.idempotency_key or not request.retry:
-            return None
-        found = self._pointers.get(request.principal.account_id, key_hash, self._clock.now())
-        return found.generation_id if found is not None else None
-
-    def _make(self, request: Request, key_hash: str, order: Callable[[], Order]) -> str:
+    def _place(self, request: Request, content: dict[str, Any]) -> Place:
+        canonical = json.dumps(content, sort_keys=True, separators=(",", ":"))
         if request.idempotency_key:
-            key = f"compat:{request.idempotency_key}"
-            return self._order(request, order(), key, lambda *_: None)
-        by_retry = request.retry > 0
+            key = self._hash("compat-key", f"{content['route']}\n{request.idempotency_key}")
+            return Place(key, self._hash("compat", canonical), KEYED_LIFE)
+        fingerprint = self._hash("compat", f"{request.principal.spender}\n{canonical}")
+        return Place(fingerprint, fingerprint, LIFE)
 
+    def _known(self, request: Request, place: Place) -> str | None:
+        """What a repetition stands for, if its first request came to something. Raises IdempotencyKeyReused."""
+        if not request.repeats:
+            return None
+        found = self._pointers.get(request.principal.account_id, place, self._clock.now())
+        return _same(place, found) if found is not None else None
+
+    def _make(self, request: Request, place: Place, order: Callable[[], Order]) -> str:
         def beside(tx: Transaction, made: Generation) -> None:
-            pointer = Pointer(made.id, self._clock.now(), by_retry)
-            arrived_at = None if by_retry else request.arrived_at
-            self._pointers.put(tx, made.account_id, key_hash, pointer, arrived_at=arrived_at)
+            arrived_at = None if request.repeats else request.arrived_at
+            self._pointers.put(tx, made.account_id, place, made.id, self._clock.now(), arrived_at=arrived_at)
 
         try:
-            return self._order(request, order(), f"compat:{self._token()}", beside)
+            key = f"compat:{self._token()}"
+            return self._ordering.order(
+                request.principal, order(), key, request.request_id, beside=beside
+            ).generation_id
         except self._taken as taken:
-            pointer: Pointer = taken.pointer  # type: ignore[attr-defined]
-            return pointer.generation_id
+            return _same(place, taken.pointer)  # type: ignore[attr-defined]
+        except Problem:
+            # What stands in the way, like too few assets, may be what the first request came to meanwhile.
+            known = self._known(request, place)
+            if known is None:
+                raise
+            return known
 
-    def _order(
-        self, request: Request, order: Order, key: str, beside: Callable[[Transaction, Generation], None]
-    ) -> str:
-        made = self._ordering.order(request.principal, order, key, request.request_id, beside=beside)
-        return made.generation_id
+    def _received(self, request: Request, place: Place) -> str | None:
+        """The upload of an earlier sending, if it is still there."""
+        account_id = request.principal.account_id
+        upload_id = self._pointers.photo(account_id, place, self._clock.now()) if request.repeats else None
+        if upload_id is None:
+            return None
+        try:
+            is_over = self._uploads.get(account_id, upload_id).status is UploadStatus.EXPIRED
+        except (Gone, NotFound):
+            is_over = True
+        return None if is_over else upload_id
 
     def _left(self, request: Request) -> float:
         passed = (self._clock.now() - request.arrived_at).total_seconds()
-        return max(0.0, request.seconds - passed)
+        return max(0.0, self._seconds - passed)
 
 
 def digest(data: bytes) -> str:
     """SHA-256 of a file, in hexadecimal."""
     return hashlib.sha256(data).hexdigest()
+
+
+def _same(place: Place, found: Pointer) -> str:
+    """Its generation, if it was made for the same content. Raises IdempotencyKeyReused."""
+    if found.fingerprint != place.fingerprint:
+        raise IdempotencyKeyReused
+    return found.generation_id
 
 
 def _failed(made: Generation) -> ContentBlocked | GenerationFailed | ProviderUnavailable | Conflict:

@@ -1,6 +1,7 @@
 """API keys: shown once, hashed at rest, found by their secret only, ended at once."""
 
 import hashlib
+from dataclasses import replace
 from datetime import timedelta
 
 import pytest
@@ -9,9 +10,9 @@ from chalicelib.credits.caps import Cap, KeyCapReached, Window
 from chalicelib.credits.ledger import Bucket, BucketKind
 from chalicelib.kernel.errors import ApiKeyRequired, Conflict, NotFound, RateLimited, Unauthorized
 from chalicelib.kernel.principal import Principal, Scope
-from chalicelib.keys.key import MAX_KEYS, MAX_SECRETS
+from chalicelib.keys.key import MAX_KEYS, MAX_SECRETS, Standing
 from chalicelib.keys.service import Keys
-from chalicelib.uploads.upload import Attestation, Basis, PeopleShown
+from chalicelib.uploads.upload import ATTESTATION_VERSION, Attestation, Basis, PeopleShown
 from tests.support.fake_credits import FakeCreditsStore
 from tests.support.fake_keys import FakeKeysStore
 from tests.support.fake_ledgers import credits_over
@@ -245,8 +246,23 @@ def test_P17_a_key_states_for_its_photos_what_its_owner_said_and_nothing_else():
     made, _ = room.keys.create(ACCOUNT, "app", SCOPES, expires_at=None, cap=None)
     caller = Principal(ACCOUNT, SCOPES, key_id=made.id)
     assert room.keys.attestation_of(caller) is None
-    assert room.keys.attest(ACCOUNT, made.id, stated).attestation == stated
+    room.clock.forward(hours=1)
+    standing = room.keys.attest(ACCOUNT, made.id, stated).standing
+    assert standing == Standing(stated, ATTESTATION_VERSION, room.clock.now())
     assert room.keys.attestation_of(caller) == stated
     assert room.keys.attestation_of(Principal(ACCOUNT, SCOPES, session_id="ses_1")) is None
     with pytest.raises(NotFound):
         room.keys.attest(OTHER, made.id, stated)
+    assert room.keys.attest(ACCOUNT, made.id, None).standing is None
+    assert room.keys.attestation_of(caller) is None
+
+
+def test_P17_what_was_stated_to_an_earlier_wording_has_to_be_stated_again():
+    room = Room()
+    stated = Attestation(Basis.OWN_WORK, PeopleShown.SELF)
+    made, _ = room.keys.create(ACCOUNT, "app", SCOPES, expires_at=None, cap=None, attestation=stated)
+    caller = Principal(ACCOUNT, SCOPES, key_id=made.id)
+    assert room.keys.attestation_of(caller) == stated
+    assert made.standing is not None
+    room.store.attest(ACCOUNT, made.id, replace(made.standing, version=ATTESTATION_VERSION - 1))
+    assert room.keys.attestation_of(caller) is None

@@ -39,10 +39,13 @@ def test_words_that_name_no_style_or_two_are_refused_with_the_list(prompt):
     assert caught.value.param == "prompt"
 
 
-@pytest.mark.parametrize(("prompt", "scale"), [("4x", 4), ("make it 2 x larger", 2), ("X4 please", 4), ("larger", 2)])
-def test_a_scale_is_in_the_words_or_is_two(prompt, scale):
+@pytest.mark.parametrize(
+    ("prompt", "parameters"),
+    [("4x", {"scale": 4}), ("make it 2 x larger", {"scale": 2}), ("X4 please", {"scale": 4}), ("larger", {})],
+)
+def test_a_scale_is_in_the_words_or_the_models_own(prompt, parameters):
     order = edit(LARGER, prompt)
-    assert (order.operation, order.parameters, order.prompt) == ("upscale", {"scale": scale}, None)
+    assert (order.operation, order.parameters, order.prompt) == ("upscale", parameters, None)
 
 
 def test_a_model_that_edits_gets_the_words_as_they_are():
@@ -66,6 +69,20 @@ def test_generating_needs_a_model_that_does_it_and_takes_what_is_named():
     with pytest.raises(UnsupportedParameter) as caught:
         edit(PAINTER, "starry-strokes", size="1024x1024")
     assert caught.value.param == "size"
+
+
+@pytest.mark.parametrize(
+    ("named", "refusal", "param"),
+    [
+        ({"size": "32x32"}, Validation, "size"),
+        ({"background": "transparent"}, UnsupportedParameter, "background"),
+    ],
+)
+def test_what_a_model_does_not_take_is_named_in_openais_words(named, refusal, param):
+    picky = model(MAKER.id, operations=MAKER.operations, takes=MAKER.takes, sizes=MAKER.sizes)
+    with pytest.raises(refusal) as caught:
+        mapping.generating(GenerateImages(prompt="a cat", **named), picky)
+    assert caught.value.param == param
 
 
 def test_the_first_of_our_own_is_meant_where_no_model_is_named():

@@ -1,86 +1,13 @@
-"""One charge for one request, whatever an unmodified client repeats, and whenever what it sent first arrives."""
+"""One charge for one request, whatever an unmodified client repeats."""
 
 import pytest
-from hypothesis import HealthCheck, settings
-from hypothesis import strategies as st
-from hypothesis.stateful import RuleBasedStateMachine, invariant, rule
 
 from chalicelib.generation.compat.problems import ContentBlocked, GenerationFailed, ProviderUnavailable, StillRunning
-from chalicelib.generation.compat.service import Compat, Request
-from chalicelib.generation.compat.store import PointerTaken
-from chalicelib.kernel.errors import InsufficientAssets
+from chalicelib.kernel.errors import IdempotencyKeyReused, InsufficientAssets
 from chalicelib.providers.job import ContentBlocked as Blocked
 from chalicelib.providers.job import ProviderRefused
-from tests.support.fakes import write
-from tests.support.faults import Crash
-from tests.unit.generation.room import ACCOUNT, CALLER, ORDER, Room, raising
-
-CONTENT = {"route": "generations", "prompt": "a cat"}
-WAIT = 24.0
-
-
-class Pointers:
-    """`compat.store` in memory."""
-
-    def __init__(self):
-        self.known = {}
-
-    def get(self, account_id, key_hash, now):
-        found = self.known.get((account_id, key_hash))
-        return found if found and found.alive(now) else None
-
-    def put(self, tx, account_id, key_hash, pointer, *, arrived_at):
-        place = (account_id, key_hash)
-
-        def free():
-            known = self.known.get(place)
-            if known is None or not known.alive(pointer.made_at):
-                return True, known
-            return (arrived_at is not None and not known.is_mine(arrived_at)), known
-
-        tx.add(write(lambda: self.known.__setitem__(place, pointer), free, PointerTaken))
-
-
-class NoUploads:
-    """Nobody asks for one."""
-
-    def get(self, account_id, upload_id):
-        raise AssertionError(upload_id)
-
-
-class Images(Room):
-    def __init__(self, assets=100):
-        super().__init__(assets)
-        self.pointers = Pointers()
-        self.tokens = iter(range(10_000))
-        self.compat = Compat(
-            self.pointers,
-            self.ordering,
-            self.generations,
-            NoUploads(),
-            self.clock,
-            keyed_hash=lambda purpose, value: f"{purpose}:{value}",
-            token=lambda: str(next(self.tokens)),
-            sleep=self.sleep,
-            taken=PointerTaken,
-        )
-
-    def request(self, retry=0, arrived_at=None, key=""):
-        return Request(
-            principal=CALLER,
-            arrived_at=arrived_at or self.clock.now(),
-            retry=retry,
-            idempotency_key=key,
-            request_id="req_1",
-            seconds=WAIT,
-        )
-
-    def ask(self, retry=0, arrived_at=None, key="", content=CONTENT):
-        return self.compat.run(self.request(retry, arrived_at, key), content, lambda: ORDER)
-
-    def run_all(self):
-        for _, generation_id in list(self.store.rows):
-            self.run(generation_id)
+from tests.unit.generation.compat.images import CONTENT, Images
+from tests.unit.generation.room import ACCOUNT, ORDER, raising
 
 
 @pytest.fixture
@@ -121,13 +48,23 @@ def test_a_first_request_that_commits_after_its_repetition_attaches_to_it(images
     assert len(images.store.rows) == 1
 
 
-def test_after_ten_minutes_a_repetition_is_a_request_of_its_own(images):
+def test_a_first_request_finds_what_its_repetition_made_behind_another_first_request(images):
+    arrived_at = images.clock.now()
+    for retry, at in ((1, None), (0, None), (0, arrived_at)):
+        images.clock.forward(seconds=5)
+        with pytest.raises(StillRunning):
+            images.ask(retry, at)
+    assert len(images.store.rows) == 2
+
+
+@pytest.mark.parametrize(("seconds", "made"), [(600, 1), (1205, 1), (1801, 2)])
+def test_a_client_may_wait_ten_minutes_for_an_answer_before_it_repeats(images, seconds, made):
     with pytest.raises(StillRunning):
         images.ask()
-    images.clock.forward(seconds=601)
+    images.clock.forward(seconds=seconds)
     with pytest.raises(StillRunning):
         images.ask(1)
-    assert len(images.store.rows) == 2
+    assert len(images.store.rows) == made
 
 
 def test_a_key_of_the_clients_own_rules(images):
@@ -135,6 +72,37 @@ def test_a_key_of_the_clients_own_rules(images):
         with pytest.raises(StillRunning):
             images.ask(retry, key="mine")
     assert len(images.store.rows) == 1
+    images.run_all()
+    images.clock.forward(hours=23)
+    assert images.compat.run(images.request(key="mine"), CONTENT, lambda: ORDER).replayed
+
+
+def test_a_key_of_the_clients_own_stands_for_one_content_only(images):
+    with pytest.raises(StillRunning):
+        images.ask(key="mine")
+    with pytest.raises(IdempotencyKeyReused):
+        images.ask(key="mine", content={**CONTENT, "prompt": "a dog"})
+    with pytest.raises(StillRunning):
+        images.ask(key="mine", content={**CONTENT, "route": "edits"})
+    assert len(images.store.rows) == 2
+
+
+def test_a_repetition_that_the_first_leaves_too_little_attaches_to_it():
+    """The first commits between the repetition's look and its commit, and takes the last assets."""
+    images = Images(assets=2)
+
+    def first():
+        images.memory.before_commit = lambda: None
+        with pytest.raises(StillRunning):
+            images.ask()
+
+    def order():
+        first()
+        return ORDER
+
+    with pytest.raises(StillRunning):
+        images.compat.run(images.request(1), CONTENT, order)
+    assert (len(images.store.rows), images.balance) == (1, (0, 2))
 
 
 def test_another_content_is_another_request(images):
@@ -167,75 +135,6 @@ def test_too_few_assets_are_said_once():
     with pytest.raises(InsufficientAssets) as caught:
         images.ask()
     assert caught.value.headers["X-Should-Retry"] == "false"
-
-
-class Client(RuleBasedStateMachine):
-    """A client that sends requests, gives up on some, and repeats them; requests arrive late, and crash anywhere."""
-
-    def __init__(self):
-        super().__init__()
-        self.images = Images()
-        self.deliberate = 0
-        self.late = []
-        self.repetitions = 0
-
-    @rule(arrives=st.booleans(), crash=st.sampled_from([None, "before", "after"]))
-    def it_asks(self, arrives, crash):
-        self.deliberate += 1
-        self.repetitions = 0
-        if arrives:
-            self.send(0, None, crash)
-        else:
-            self.late.append(self.images.clock.now())
-
-    @rule(crash=st.sampled_from([None, "before", "after"]))
-    def it_repeats(self, crash):
-        if self.deliberate and self.repetitions < 2:
-            self.repetitions += 1
-            self.images.clock.forward(seconds=3)
-            self.send(self.repetitions, None, crash)
-
-    @rule()
-    def what_was_slow_gets_on(self):
-        if self.late:
-            self.send(0, self.late.pop(), None)
-
-    @rule(seconds=st.sampled_from([1, 5, 30]))
-    def time_passes(self, seconds):
-        self.images.clock.forward(seconds=seconds)
-
-    @rule()
-    def workers_work(self):
-        self.images.run_all()
-
-    def send(self, retry, arrived_at, crash):
-        memory = self.images.memory
-        if crash == "before":
-            memory.before_commit = raising(Crash())
-        elif crash == "after":
-            self.images.ordering._queue = raising(Crash())
-        try:
-            self.images.ask(retry, arrived_at)
-        except (Crash, StillRunning):
-            pass
-        finally:
-            memory.before_commit = lambda: None
-            self.images.ordering._queue = lambda *_: None
-
-    @invariant()
-    def no_more_is_made_than_was_asked_for(self):
-        assert len(self.images.store.rows) <= self.deliberate
-
-    @invariant()
-    def no_more_is_set_aside_or_charged_than_that(self):
-        available, _ = self.images.balance
-        assert 100 - available <= 2 * self.deliberate
-
-
-TestClient = Client.TestCase
-TestClient.settings = settings(
-    max_examples=150, stateful_step_count=12, deadline=None, derandomize=True, suppress_health_check=list(HealthCheck)
-)
 
 
 def test_the_generation_belongs_to_the_account(images):

@@ -25,8 +25,6 @@ SECTIONS = (
     "stylizing",
 )
 LIMIT_SECONDS = 100
-#: Of a folder of photos as many are taken as there are.
-LIMITS_SECONDS: dict[str, int] = {}
 PACKAGES = ("boto3", "chalice", "pynamodb", "pydantic", "aws-lambda-powertools", "pillow", "onnxruntime", "ministack")
 
 
@@ -58,11 +56,10 @@ def describe() -> str:
 def measure(section: str) -> list[Row]:
     """The rows of one section. Raises Broken."""
     command = [sys.executable, "-m", f"tests.bench.{section}"]
-    limit_seconds = LIMITS_SECONDS.get(section, LIMIT_SECONDS)
     try:
-        done = subprocess.run(command, cwd=PROJECT, capture_output=True, text=True, timeout=limit_seconds, check=False)
+        done = subprocess.run(command, cwd=PROJECT, capture_output=True, text=True, timeout=LIMIT_SECONDS, check=False)
     except subprocess.TimeoutExpired:
-        raise Broken(f"{section}: not done after {limit_seconds} s") from None
+        raise Broken(f"{section}: not done after {LIMIT_SECONDS} s") from None
     rows = parse(done.stderr)
     if done.returncode or not rows:
         raise Broken(f"{section}: {(done.stderr.strip() or 'nothing was measured').splitlines()[-1]}")

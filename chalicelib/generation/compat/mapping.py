@@ -23,9 +23,9 @@ def generating(asked: GenerateImages, model: Model) -> Order:
     return Order(model.id, "generate", _pictured(asked, model), prompt=asked.prompt, n=asked.n or 1)
 
 
-def editing(asked: EditImage, model: Model, upload_id: str) -> Order:
-    """By what the model does: words as they are for `edit`; else the style or the scale that they name. Raises
-    Validation, UnsupportedParameter."""
+def editing(asked: EditImage, model: Model) -> Order:
+    """Of the upload that it names, if any. By what the model does: words as they are for `edit`; else the style or the
+    scale that they name. Raises Validation, UnsupportedParameter."""
     operation = _photo_operation(asked, model)
     wanted = operations.operation(operation)
     if operation == "stylize":
@@ -39,7 +39,7 @@ def editing(asked: EditImage, model: Model, upload_id: str) -> Order:
             if getattr(asked, name) not in (None, "auto", "standard"):
                 raise UnsupportedParameter(f"{name}: {model.id} does not take it", param=name)
     prompt = asked.prompt if wanted.prompt is not Prompt.NONE else None
-    return Order(model.id, operation, parameters, upload_id=upload_id, prompt=prompt, n=asked.n or 1)
+    return Order(model.id, operation, parameters, upload_id=asked.upload_id, prompt=prompt, n=asked.n or 1)
 
 
 def style_in(prompt: str) -> str | int:

@@ -3,6 +3,8 @@
 import json
 import re
 from base64 import b64encode
+from dataclasses import replace
+from functools import partial
 from typing import Any
 
 from pydantic import ValidationError
@@ -31,13 +33,12 @@ from chalicelib.kernel.principal import Scope
 from chalicelib.kernel.shapes import refusal
 from chalicelib.media.photo import RejectedPhoto
 from chalicelib.media.sniff import HEAD_BYTES, sniff
-from chalicelib.providers.capability import Runs
+from chalicelib.providers.capability import Model, Runs
 from chalicelib.uploads.upload import Attestation, Basis, PeopleShown, UploadNotReady
 from chalicelib.wiring import services
 
 door = Door("images")
 
-MAX_RETRY_COUNT = 100
 PROBLEMS = (
     ConcurrencyLimited,
     Conflict,
@@ -77,7 +78,7 @@ def generate_images(call: Call[None, None]) -> Answer:
     request, content = _request(call), {"route": "generations", **given}
 
     def order() -> Order:
-        return generating(asked, services().models.model(_model(asked.model, "generate")))
+        return generating(asked, _model(asked.model, "generate"))
 
     return _answer(services().compat.run(request, content, order), asked.response_format)
 
@@ -111,10 +112,11 @@ def edit_image(call: Call[None, None]) -> Answer:
         content |= {"image": digest(photo), "stated": call.headers.get("fotogenic-attestation")}
 
     def order() -> Order:
-        model = services().models.model(_model(asked.model, "edit"))
-        editing(asked, model, "")  # refused, if it is, before anything is uploaded
-        upload_id = asked.upload_id or services().compat.photo(request, content, lambda: _received(call, photo or b""))
-        return editing(asked, model, upload_id)
+        wanted = editing(asked, _model(asked.model, "edit"))  # refused, if it is, before anything is uploaded
+        if photo is None:
+            return wanted
+        receive = partial(_received, call, photo, content["image"])
+        return replace(wanted, upload_id=services().compat.photo(request, content, receive))
 
     return _answer(services().compat.run(request, content, order), asked.response_format)
 
@@ -125,7 +127,7 @@ def _request(call: Call[None, None]) -> Request:
     return Request(
         principal=call.principal,
         arrived_at=services().clock.now(),
-        retry=min(retry, MAX_RETRY_COUNT),
+        retry=retry,
         idempotency_key=call.idempotency_key,
         request_id=call.request_id,
     )
@@ -133,20 +135,21 @@ def _request(call: Call[None, None]) -> Request:
 
 def _parsed(shape: type[Any], given: dict[str, Any]) -> Any:
     try:
-        return shape.model_validate_json(json.dumps(given)) if shape is GenerateImages else shape.model_validate(given)
+        return shape.model_validate(given)
     except ValidationError as error:
         raise refusal(error) from None
 
 
-def _model(named: str | None, operation: str) -> str:
+def _model(named: str | None, operation: str) -> Model:
     """Raises Validation for one that is not there."""
     known = services().models
     if named is None:
         ours = [m.id for m in known.models() if known.capability(m.provider).runs is Runs.EMBEDDED]
-        return default_model(known.models(), operation, ours)
-    if named not in {model.id for model in known.models()}:
-        raise Validation(f"model: there is no model {named!r}", param="model")
-    return named
+        named = default_model(known.models(), operation, ours)
+    try:
+        return known.model(named)
+    except LookupError:
+        raise Validation(f"model: there is no model {named!r}", param="model") from None
 
 
 def _photo(files: list[tuple[str, bytes]]) -> bytes | None:
@@ -159,7 +162,7 @@ def _photo(files: list[tuple[str, bytes]]) -> bytes | None:
     return files[0][1] if files else None
 
 
-def _received(call: Call[None, None], photo: bytes) -> str:
+def _received(call: Call[None, None], photo: bytes, sha256: str) -> str:
     """The id of a new upload of that photo. Raises AttestationRequired, Validation."""
     attestation = _stated(call.headers) or services().keys.attestation_of(call.principal)
     if attestation is None:
@@ -175,7 +178,7 @@ def _received(call: Call[None, None], photo: bytes) -> str:
     if kind is None or kind.content_type is None:
         raise Validation(f"image: is {kind.called if kind else 'no photo that is known here'}", param="image")
     stated = (attestation.basis, attestation.people_shown)
-    return services().uploads.receive(call.principal.account_id, photo, kind.content_type, digest(photo), *stated).id
+    return services().uploads.receive(call.principal.account_id, photo, kind.content_type, sha256, *stated).id
 
 
 def _stated(headers: dict[str, str]) -> Attestation | None:

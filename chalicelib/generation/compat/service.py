@@ -23,7 +23,7 @@ from typing import Any, Protocol
 
 from chalicelib.generation.compat.pointer import KEYED_LIFE, LIFE, Place, Pointer
 from chalicelib.generation.compat.problems import ContentBlocked, GenerationFailed, ProviderUnavailable, StillRunning
-from chalicelib.generation.generation import Generation, Status
+from chalicelib.generation.generation import AssetStatus, Generation, Status
 from chalicelib.generation.ordering.order import Order
 from chalicelib.generation.ordering.service import Made
 from chalicelib.kernel.clock import Clock
@@ -244,7 +244,7 @@ def _failed(made: Generation) -> ContentBlocked | GenerationFailed | ProviderUna
     if made.status is Status.CANCELED or made.failure is None:
         return Conflict("The generation was canceled.")
     code, message = made.failure.code, made.failure.message
-    if any(asset.status.value == "blocked" for asset in made.assets):
+    if any(asset.status is AssetStatus.BLOCKED for asset in made.assets):
         return ContentBlocked(message, id=made.id, reason=code)
     if code in TROUBLE:
         return ProviderUnavailable(message, id=made.id, reason=code)

@@ -15,7 +15,7 @@ UPLOAD = "upl_1"
 
 
 def edit(of, prompt, **members):
-    return mapping.editing(EditImage(prompt=prompt, **members), of, UPLOAD)
+    return mapping.editing(EditImage(prompt=prompt, upload_id=UPLOAD, **members), of)
 
 
 @pytest.mark.parametrize(

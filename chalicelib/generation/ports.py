@@ -114,6 +114,12 @@ class Providers(Models, Protocol):
     def provider_for(self, model_id: str) -> Any: ...
 
 
+class Ender(Protocol):
+    """What workers and canceling need of ending."""
+
+    def end(self, before: Generation, after: Generation, *, lapsed: bool = False) -> bool: ...
+
+
 class Admission(Protocol):
     """Whether a provider may be sent a job now."""
 

@@ -233,9 +233,7 @@ def cancel_generation(call: Call[None, None]) -> Answer:
 def delete_generation(call: Call[Confirm, ConfirmQuery]) -> Answer:
     """Permanent. What it cost stays charged."""
     account_id, generation_id = call.principal.account_id, call.path["generation_id"]
-    if generation_id not in (call.body.confirm, call.query.confirm):
-        services().generations.get(account_id, generation_id)
-    confirmed(call, generation_id)
+    confirmed(call, generation_id, lambda: services().generations.get(account_id, generation_id))
     services().generations.delete(account_id, generation_id)
     return Answer()
 

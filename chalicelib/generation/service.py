@@ -3,7 +3,7 @@
 from collections.abc import Callable
 from dataclasses import replace
 from datetime import timedelta
-from typing import Any, Protocol
+from typing import Any
 
 from chalicelib.generation.generation import (
     Asset,
@@ -14,7 +14,7 @@ from chalicelib.generation.generation import (
     Review,
     Status,
 )
-from chalicelib.generation.ports import Providers, Results, Store, Tell
+from chalicelib.generation.ports import Ender, Providers, Results, Store, Tell
 from chalicelib.kernel.clock import Clock
 from chalicelib.kernel.errors import Conflict, Gone, NotFound
 from chalicelib.kernel.ids import is_id, parent_of
@@ -24,12 +24,6 @@ from chalicelib.providers.capability import Runs
 CHANGE_TRIES = 8
 #: How often a waiting request looks whether its generation is done.
 POLL = timedelta(milliseconds=400)
-
-
-class Ender(Protocol):
-    """What canceling needs of ending."""
-
-    def end(self, before: Generation, after: Generation, *, lapsed: bool = False) -> bool: ...
 
 
 class Generations:

@@ -190,8 +190,7 @@ def rotate_key(call: Call[RotateKey, None]) -> NewKeyView:
 def revoke_key(call: Call[Confirm, ConfirmQuery]) -> KeyView:
     """Permanent, and effective with the answer: the next request with the key is refused."""
     account_id, key_id = call.principal.account_id, call.path["key_id"]
-    services().keys.get(account_id, key_id)
-    confirmed(call, key_id)
+    confirmed(call, key_id, lambda: services().keys.get(account_id, key_id))
     services().keys.revoke(account_id, key_id)
     return KeyView(**_members(services().keys.get(account_id, key_id)))
 

@@ -15,7 +15,13 @@ from pydantic import Field, StrictInt
 from chalicelib.outbound.request import Request
 from chalicelib.providers.capability import Capability, Modality, Proof
 from chalicelib.providers.hosted.asking import given, model_of, photo_of, prompt_of, size_of
-from chalicelib.providers.hosted.entry import ModelEntry, SelfHosted, capability_of, model_of_entry
+from chalicelib.providers.hosted.entry import (
+    MAX_SELF_HOSTED_MODELS,
+    ModelEntry,
+    SelfHosted,
+    capability_of,
+    model_of_entry,
+)
 from chalicelib.providers.hosted.results import finished, from_base64, missing
 from chalicelib.providers.hosted.talking import MAX_WORK_BYTES, WORK_SECONDS, Line, Said, json_body
 from chalicelib.providers.job import Done, Immediate, Job
@@ -42,7 +48,7 @@ class Configuration(SelfHosted):
     """`api_key` is `user:password`, as given to `--api-auth`."""
 
     kind: Literal["a1111"]
-    models: Annotated[tuple[OwnModel, ...], Field(min_length=1, max_length=50)]
+    models: Annotated[tuple[OwnModel, ...], Field(min_length=1, max_length=MAX_SELF_HOSTED_MODELS)]
 
 
 def capability(configuration: Mapping[str, Any]) -> Capability:

@@ -18,7 +18,13 @@ from pydantic import Field, JsonValue
 from chalicelib.outbound.request import Reply, Request
 from chalicelib.providers.capability import Capability, Modality, Proof
 from chalicelib.providers.hosted.asking import given, model_of, photo_part, size_of
-from chalicelib.providers.hosted.entry import ModelEntry, SelfHosted, capability_of, model_of_entry
+from chalicelib.providers.hosted.entry import (
+    MAX_SELF_HOSTED_MODELS,
+    ModelEntry,
+    SelfHosted,
+    capability_of,
+    model_of_entry,
+)
 from chalicelib.providers.hosted.multipart import Part, encode
 from chalicelib.providers.hosted.results import fetched, finished, missing
 from chalicelib.providers.hosted.talking import ASK_SECONDS, QUEUE_SECONDS, Line, Said, json_body, json_of
@@ -56,7 +62,7 @@ class OwnModel(ModelEntry):
 
 class Configuration(SelfHosted):
     kind: Literal["comfyui"]
-    models: Annotated[tuple[OwnModel, ...], Field(min_length=1, max_length=50)]
+    models: Annotated[tuple[OwnModel, ...], Field(min_length=1, max_length=MAX_SELF_HOSTED_MODELS)]
 
 
 def capability(configuration: Mapping[str, Any]) -> Capability:

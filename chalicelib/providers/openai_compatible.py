@@ -13,7 +13,13 @@ from pydantic import Field
 from chalicelib.outbound.request import Request
 from chalicelib.providers.capability import Capability, Modality, Proof
 from chalicelib.providers.hosted.asking import given, model_of, photo_part, prompt_of
-from chalicelib.providers.hosted.entry import ModelEntry, SelfHosted, capability_of, model_of_entry
+from chalicelib.providers.hosted.entry import (
+    MAX_SELF_HOSTED_MODELS,
+    ModelEntry,
+    SelfHosted,
+    capability_of,
+    model_of_entry,
+)
 from chalicelib.providers.hosted.multipart import Part, encode
 from chalicelib.providers.hosted.results import fetched_at_last, finished, from_base64, missing, output_of
 from chalicelib.providers.hosted.talking import MAX_WORK_BYTES, WORK_SECONDS, Line, Said, json_body
@@ -37,7 +43,7 @@ class Configuration(SelfHosted):
     """`base_url` ends before `/images/generations`, mostly in `/v1`."""
 
     kind: Literal["openai-compatible"]
-    models: Annotated[tuple[OwnModel, ...], Field(min_length=1, max_length=50)]
+    models: Annotated[tuple[OwnModel, ...], Field(min_length=1, max_length=MAX_SELF_HOSTED_MODELS)]
 
 
 def capability(configuration: Mapping[str, Any]) -> Capability:

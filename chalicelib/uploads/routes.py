@@ -126,9 +126,7 @@ def get_upload(call: Call[None, None]) -> UploadView:
 def delete_upload(call: Call[Confirm, ConfirmQuery]) -> Answer:
     """Permanent. A generation that has not begun yet ends without a charge; finished ones are not affected."""
     account_id, upload_id = call.principal.account_id, call.path["upload_id"]
-    if upload_id not in (call.body.confirm, call.query.confirm):
-        services().uploads.get(account_id, upload_id)
-    confirmed(call, upload_id)
+    confirmed(call, upload_id, lambda: services().uploads.get(account_id, upload_id))
     services().uploads.delete(account_id, upload_id)
     return Answer()
 

@@ -159,10 +159,8 @@ def change_webhook_endpoint(call: Call[ChangeEndpoint, None]) -> EndpointView:
 def delete_webhook_endpoint(call: Call[Confirm, ConfirmQuery]) -> EndpointView:
     """Permanent: its secret and its log are gone, and what waits to be sent to it is not sent."""
     account_id, endpoint_id = call.principal.account_id, call.path["endpoint_id"]
-    known = services().webhook_endpoints.get(account_id, endpoint_id)
-    confirmed(call, endpoint_id)
-    services().webhook_endpoints.delete(account_id, endpoint_id)
-    return EndpointView(**_members(known))
+    confirmed(call, endpoint_id, lambda: services().webhook_endpoints.get(account_id, endpoint_id))
+    return EndpointView(**_members(services().webhook_endpoints.delete(account_id, endpoint_id)))
 
 
 @door.route(

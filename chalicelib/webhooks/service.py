@@ -144,11 +144,12 @@ class Endpoints:
             account_id, endpoint_id, lambda known: endpoint.rotated(known, secret, overlap, self._clock.now())
         )
 
-    def delete(self, account_id: str, endpoint_id: str) -> None:
-        """Nothing is sent to it any more. Raises NotFound."""
+    def delete(self, account_id: str, endpoint_id: str) -> Endpoint:
+        """Nothing is sent to it any more; the endpoint as it was. Raises NotFound."""
         known = self.get(account_id, endpoint_id)
         self._transact(lambda tx: self._store.remove(tx, known))
         self._outbox.forget(account_id)
+        return known
 
     def test(self, account_id: str, endpoint_id: str) -> Event:
         """Sends an event that says nothing. Raises NotFound, or Conflict while the endpoint is disabled."""

@@ -7,6 +7,7 @@ from chalicelib.aws import dispatch, entropy
 from chalicelib.aws.tables import transact
 from chalicelib.edge import observe
 from chalicelib.wiring.generating import Generating
+from chalicelib.wiring.hints import hint
 
 if TYPE_CHECKING:
     from chalicelib.billing.announcing.service import Announcing
@@ -181,9 +182,7 @@ class Services(Generating):
 
     def _hint_billing(self, event_id: str) -> None:
         """The sweep finds what a lost hint leaves."""
-        error = dispatch.hint(self.settings.billing_queue_url, {"event_id": event_id})
-        if error is not None:
-            observe.failure("billing.hint_lost", error, event_id=event_id)
+        hint(self.settings.billing_queue_url, {"event_id": event_id}, "billing.hint_lost", event_id=event_id)
 
     @cached_property
     def _announcing(self) -> "Announcing":

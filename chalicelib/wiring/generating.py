@@ -5,13 +5,13 @@ from datetime import timedelta
 from functools import cached_property
 from typing import TYPE_CHECKING
 
-from chalicelib.aws import dispatch, entropy
+from chalicelib.aws import entropy
 from chalicelib.aws.objects import ObjectMissing
 from chalicelib.aws.sealing import KeyDestroyed, Unreadable
 from chalicelib.aws.tables import transact
-from chalicelib.edge import observe
 from chalicelib.generation.generation import Generation, Status
 from chalicelib.providers.capability import Runs
+from chalicelib.wiring.hints import hint
 from chalicelib.wiring.webhooks import Webhooking
 
 if TYPE_CHECKING:
@@ -164,12 +164,10 @@ class Generating(Webhooking):
         return ResultStore(self.settings.results_bucket)
 
     def _hint_worker(self, made: Generation, delay_seconds: int) -> None:
-        """The rescue finds what a lost hint leaves, so its loss is logged and nothing more."""
+        """The rescue finds what a lost hint leaves."""
         state = "queued" if made.status is Status.QUEUED else "waiting"
         ids = {"account_id": made.account_id, "generation_id": made.id, "state": state}
-        error = dispatch.hint(self._queue_of(made), ids, delay_seconds=delay_seconds)
-        if error is not None:
-            observe.failure("generation.hint_lost", error, generation_id=made.id)
+        hint(self._queue_of(made), ids, "generation.hint_lost", delay_seconds=delay_seconds, generation_id=made.id)
 
     def _queue_of(self, made: Generation) -> str:
         """Of the worker for its provider; what is not offered any more goes to the one without engines."""

@@ -11,6 +11,7 @@ from chalicelib.aws.settings import Settings
 from chalicelib.aws.tables import transact
 from chalicelib.edge import observe
 from chalicelib.kernel.clock import Clock
+from chalicelib.wiring.hints import hint
 
 if TYPE_CHECKING:
     from chalicelib.accounts.service import Accounts
@@ -188,6 +189,4 @@ class Rooms:
 
     def _hint_low(self, account_id: str) -> None:
         """The upkeep finds what a lost hint leaves."""
-        error = dispatch.hint(self.settings.billing_queue_url, {"balance_low": account_id})
-        if error is not None:
-            observe.failure("ledger.hint_lost", error, account_id=account_id)
+        hint(self.settings.billing_queue_url, {"balance_low": account_id}, "ledger.hint_lost", account_id=account_id)

@@ -5,7 +5,7 @@ from typing import TYPE_CHECKING
 
 from chalicelib.aws import dispatch, entropy
 from chalicelib.aws.tables import transact
-from chalicelib.edge import observe
+from chalicelib.wiring.hints import hint
 from chalicelib.wiring.rooms import Rooms
 
 if TYPE_CHECKING:
@@ -112,9 +112,7 @@ class Webhooking(Rooms):
     ) -> None:
         """The sweep finds what a lost hint leaves."""
         ids = {"account_id": account_id, "event_id": event_id, **({"endpoint_id": endpoint_id} if endpoint_id else {})}
-        error = dispatch.hint(self.settings.webhook_queue_url, ids, delay_seconds=delay_seconds)
-        if error is not None:
-            observe.failure("webhook.hint_lost", error, event_id=event_id)
+        hint(self.settings.webhook_queue_url, ids, "webhook.hint_lost", delay_seconds=delay_seconds, event_id=event_id)
 
     def _queue_webhook_notice(self, account_id: str, notice: str, ref: str) -> None:
         """What fails here is tried again with what it is about, so that no notice is lost."""

@@ -60,9 +60,7 @@ def review_asset(call: Call[None, None]) -> AssetView:
 def delete_asset(call: Call[Confirm, ConfirmQuery]) -> Answer:
     """Permanent: with the answer the bytes are gone. What it cost stays charged."""
     account_id, asset_id = call.principal.account_id, call.path["asset_id"]
-    if asset_id not in (call.body.confirm, call.query.confirm):
-        services().generations.asset(account_id, asset_id)
-    confirmed(call, asset_id)
+    confirmed(call, asset_id, lambda: services().generations.asset(account_id, asset_id))
     services().generations.delete_asset(account_id, asset_id)
     return Answer()
 

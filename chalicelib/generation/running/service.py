@@ -24,7 +24,7 @@ from chalicelib.generation.generation import (
     Retention,
     Status,
 )
-from chalicelib.generation.ports import Results, Tell, WorkStore
+from chalicelib.generation.ports import Ender, Results, Tell, WorkStore
 from chalicelib.generation.submitting.verdict import End, Finish, Verdict, Wait
 from chalicelib.kernel.clock import Clock
 from chalicelib.providers.job import Done, Missing, Output
@@ -54,12 +54,6 @@ class HandOver(Protocol):
     """What running needs of handing over."""
 
     def hand_over(self, made: Generation, outputs: Sequence[Output | Missing]) -> tuple[Asset, ...]: ...
-
-
-class Ender(Protocol):
-    """What running needs of ending."""
-
-    def end(self, before: Generation, after: Generation, *, lapsed: bool = False) -> bool: ...
 
 
 class Running:

@@ -71,7 +71,7 @@ class CreateTopUp(Body):
 
 class TopUpView(View):
     """`amount` is the price in the currency's smallest unit, before promotion codes and what taxes add. The assets
-    arrive with the status `paid`."""
+    are there by the time the status is `paid`."""
 
     id: str
     status: Status

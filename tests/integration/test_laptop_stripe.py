@@ -106,9 +106,10 @@ def test_a_pack_is_bought_on_its_page_and_paid_back(shop: Stack) -> None:
     own = {"Origin": shop.stripe.base_url}
     paid = requests.post(url, data=form, headers=own, allow_redirects=False, timeout=20)
     assert (paid.status_code, paid.headers["Location"].startswith(shop.base_url)) == (303, True)
-    wait_until(lambda: available(shop, account.key) == before + assets, "the assets")
-    top_up = shop.api("GET", f"/v1/top-ups/{made.json()['id']}", key=account.key).json()
-    assert top_up["status"] == "paid"
+    order_at = f"/v1/top-ups/{made.json()['id']}"
+    wait_until(lambda: shop.api("GET", order_at, key=account.key).json()["status"] == "paid", "the order to be paid")
+    assert available(shop, account.key) == before + assets
+    top_up = shop.api("GET", order_at, key=account.key).json()
     assert top_up["receipt_url"].startswith(shop.stripe.base_url)
     [charge] = [each for each in shop.stripe.read("charges")["data"] if each["receipt_url"] == top_up["receipt_url"]]
     shop.stripe.refund(charge["payment_intent"])

@@ -1,7 +1,10 @@
 """What the laptop does behind the service: deployment repairs, expiry, schedules, mail, the journal."""
 
 import json
+import subprocess
+import sys
 import time
+from collections.abc import Iterator
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
@@ -14,7 +17,7 @@ from infra.local.lifecycle import abort_after, expiry_after, matches, noncurrent
 from infra.local.processes import trim_log
 from infra.local.reconcile import Resolver, cors_rule, lifecycle_rule, refuse_ignored
 from infra.local.sweeper import Sweeper
-from tests.support.stack import Stack, command_of, wait_until
+from tests.support.stack import PROJECT, Stack, command_of, wait_until
 
 
 def declared(stack: Stack, kind: str) -> dict[str, dict]:
@@ -54,7 +57,18 @@ def test_every_queue_event_reports_its_failures_one_by_one(emulator: Stack) -> N
         assert mapping["FunctionResponseTypes"] == ["ReportBatchItemFailures"], mapping["EventSourceArn"]
 
 
-def test_the_sweeper_deletes_what_is_due(emulator: Stack) -> None:
+@pytest.fixture
+def own_emulator(tmp_path: Path) -> Iterator[Stack]:
+    """Others' rows and objects are no business of a sweep to come in ten days."""
+    running = Stack(tmp_path / "data", only_emulator=True)
+    try:
+        yield running.start()
+    finally:
+        running.stop()
+
+
+def test_the_sweeper_deletes_what_is_due(own_emulator: Stack) -> None:
+    emulator = own_emulator
     bucket, s3 = emulator.outputs["ResultsBucket"], emulator.client("s3")
     s3.put_object(Bucket=bucket, Key="results/old", Body=b"x")
     upload = s3.create_multipart_upload(Bucket=bucket, Key="results/half")["UploadId"]
@@ -201,3 +215,29 @@ def test_a_log_keeps_its_newest_lines(tmp_path: Path) -> None:
     assert lines[-1] == "line 0999"
     assert log.stat().st_size <= 500
     assert all(len(line) == 9 for line in lines)
+
+
+LEFT_TO_THE_SWEEPER = """
+import threading
+from infra.local.emulator import durable
+from ministack.services import dynamodb
+
+assert durable.REAPER in {thread.name for thread in threading.enumerate()}, "MiniStack calls it something else now"
+noted = []
+durable.watch(type("Noting", (), {"add": lambda self, change: noted.append(change)})())
+table = {"TableName": "t", "items": {}, "TableArn": "arn:aws:dynamodb:eu-west-1:000000000000:table/t"}
+dynamodb._set_item(table, "a", "b", {"pk": {"S": "a"}})
+by_name = lambda name: threading.Thread(target=dynamodb._remove_item, args=(table, "a", "b"), name=name)
+for name in (durable.REAPER, "a request"):
+    thread = by_name(name)
+    thread.start()
+    thread.join()
+    print(len(noted), bool(table["items"].get("a")))
+"""
+
+
+def test_only_the_sweeper_expires_items() -> None:
+    """What else would delete rows of tests whose clock stands in the past, and of nobody's fault."""
+    program = [sys.executable, "-c", LEFT_TO_THE_SWEEPER]
+    ran = subprocess.run(program, cwd=PROJECT, capture_output=True, text=True, timeout=60, check=False)
+    assert ran.stdout.splitlines() == ["1 True", "2 False"], ran.stderr

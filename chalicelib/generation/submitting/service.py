@@ -27,7 +27,7 @@ from chalicelib.generation.submitting.verdict import (
     unclear,
 )
 from chalicelib.kernel.clock import Clock
-from chalicelib.kernel.errors import Gone
+from chalicelib.kernel.errors import Gone, NotFound
 from chalicelib.providers.capability import Capability, Proof, Runs
 from chalicelib.providers.job import (
     Accepted,
@@ -121,7 +121,7 @@ class Submitting:
                 return Lost()
             made = replace(made, sent=replace(made.sent, begun=hosted))
             answer = provider.submit(job)
-        except Gone:
+        except (Gone, NotFound):  # expired; expired so long ago that its row is gone too
             return End(UPLOAD_GONE)
         except ProviderError as error:
             answer = error
@@ -211,7 +211,7 @@ class Submitting:
         return asked_in_vain(made, None)
 
     def _job(self, made: Generation, *, with_pictures: bool = False, calls_back: bool = False) -> Job:
-        """Raises Gone when a photo that goes with it is not there any more."""
+        """Raises Gone or NotFound when a photo that goes with it is not there any more."""
         operation, model = operations.operation(made.operation), self._providers.model(made.model)
         uploads = made.uploads if with_pictures else {}
         pictures = {param: self._pictures.photo(made.account_id, upload) for param, upload in uploads.items()}

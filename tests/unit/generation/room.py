@@ -32,10 +32,10 @@ ORDER = Order(model=MODEL.id, operation="stylize", parameters={"style": 3}, uplo
 
 
 class Photos:
-    """Uploads as generations see them. `gone` are those that were deleted."""
+    """Uploads as generations see them. `gone` are those that were deleted, `why` is what is said of them."""
 
     def __init__(self):
-        self.gone = set()
+        self.gone, self.why = set(), Gone
 
     def require_ready(self, tx, account_id, upload_id, param, max_pixels):
         if upload_id in self.gone:
@@ -43,7 +43,7 @@ class Photos:
 
     def photo(self, account_id, upload_id):
         if upload_id in self.gone:
-            raise Gone
+            raise self.why
         return b"photo " + upload_id.encode()
 
 

@@ -4,6 +4,7 @@ import pytest
 
 from chalicelib.generation.generation import MAX_ATTEMPTS, MAX_TRIES, NEXT, OPEN, AssetStatus, Status
 from chalicelib.generation.running.service import Outcome
+from chalicelib.kernel.errors import Gone, NotFound
 from chalicelib.providers.job import Done, ProviderFailed, ProviderRefused, ProviderUnavailable
 from tests.support.faults import Crash
 from tests.unit.generation.room import ACCOUNT, Room, die_at_commit, raising
@@ -43,9 +44,11 @@ def test_rule_4_failure_charges_nothing_and_says_why(room, error, code):
     assert room.objects_of(made) == []
 
 
-def test_a_photo_that_was_deleted_meanwhile_ends_it_uncharged(room):
+@pytest.mark.parametrize("why", [Gone, NotFound])
+def test_a_photo_that_was_deleted_meanwhile_or_its_row_ends_it_uncharged(room, why):
     made = room.made()
     room.photos.gone.add("upl_1")
+    room.photos.why = why
     assert room.run(made) is Outcome.FAILED
     assert room.row(made).failure.code == "upload_gone"
     assert room.balance == (100, 0)

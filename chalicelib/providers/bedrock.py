@@ -12,7 +12,7 @@ from typing import Annotated, Any
 
 from pydantic import BaseModel, ConfigDict, Field
 
-from chalicelib.outbound.request import Reply
+from chalicelib.outbound.request import NoReply, Reply
 from chalicelib.providers.capability import Capability, Modality, Model, Proof, Runs
 from chalicelib.providers.hosted.asking import ASPECTS, aspect_of, given, model_of, photo_of, prompt_of
 from chalicelib.providers.hosted.results import BLOCKED, finished, from_base64, missing
@@ -23,6 +23,8 @@ from chalicelib.providers.setup import Setup
 
 NAME = "bedrock"
 MAX_SEED = 4_294_967_295
+#: ModelTimeoutException and ModelErrorException: elsewhere such a status says that nothing has begun.
+BROKEN_OFF = frozenset({408, 424})
 #: What each is called there, and what one result costs in micro-dollars.
 #: https://aws.amazon.com/bedrock/pricing, checked 2026-11-25.
 UPSTREAM = {
@@ -56,6 +58,7 @@ def _model(name: str, operation: str, description: str, note: str, *, assets: in
         max_outputs=1,
         takes=("size", "negative_prompt") if makes else (),
         sizes=tuple(ASPECTS) if makes else (),
+        allowed=(),
         max_seconds=0,
         parameters_note=note,
     )
@@ -124,9 +127,16 @@ class Provider(Immediate):
         """Every error but ProviderCanceled may come of it."""
         model_id, cost = UPSTREAM[model_of(job, self.capability).id.partition("/")[2]]
         body = json_body(_body(job))
-        reply = self._line.begun(lambda: self._invoke(self._region, model_id, body))
+        reply = self._line.begun(lambda: _whole(self._invoke(self._region, model_id, body)))
         output = _output(self._line.parsed(_Answer, reply))
         return finished([output], reply.headers.get("x-amzn-requestid", ""), cost)
+
+
+def _whole(reply: Reply) -> Reply:
+    """The answer, unless the model had begun and did not end. Raises NoReply."""
+    if reply.status in BROKEN_OFF:
+        raise NoReply("the model broke off")
+    return reply
 
 
 def _body(job: Job) -> dict[str, Any]:

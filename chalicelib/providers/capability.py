@@ -60,7 +60,9 @@ class Model:
     than `max_output_side_pixels` is made smaller first (0: it makes no picture). `max_outputs` is how many results one
     job may ask for: 1 where the same job always gives the same result. `takes` are the parameters of its operations
     that it honours: any other is refused by name. `sizes` are those it makes where a size is asked for, `WxH`, the
-    first if none is named; none listed: its operations take no size. `max_seconds` is of a video or sound (0: neither).
+    first if none is named; none listed: its operations take no size. `allowed` are the values it takes of a parameter
+    where it does not take all of its operation's: the first if none is named. `max_seconds` is of a video or sound (0:
+    neither).
     """
 
     id: str
@@ -75,6 +77,7 @@ class Model:
     max_outputs: int
     takes: tuple[str, ...]
     sizes: tuple[str, ...]
+    allowed: tuple[tuple[str, tuple[Any, ...]], ...]
     max_seconds: int
     parameters_note: str
 
@@ -94,6 +97,8 @@ class Model:
         _require(_are(str, self.takes), "takes names the parameters that it honours, or none", self.id)
         are_sizes = _are(str, self.sizes) and all(_is_like(_SIZE, size) for size in self.sizes)
         _require(are_sizes, "sizes are like 1024x1024, or none", self.id)
+        are_allowed = _are(tuple, self.allowed) and all(_are_values(each, self.takes) for each in self.allowed)
+        _require(are_allowed, "allowed pairs parameters that it takes with their values, or is empty", self.id)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -160,6 +165,10 @@ def _is_count(value: object) -> bool:
 
 def _are(kind: type, values: object) -> bool:
     return isinstance(values, tuple) and all(isinstance(value, kind) for value in values)
+
+
+def _are_values(pair: tuple[Any, ...], takes: tuple[str, ...]) -> bool:
+    return len(pair) == 2 and pair[0] in takes and isinstance(pair[1], tuple) and bool(pair[1])
 
 
 def _are_texts(values: object) -> bool:

@@ -1,60 +1,31 @@
-"""The embedded engines: neural networks on this machine's processor, no key, no network, nothing sent anywhere.
+"""The embedded engines, on this machine's processor: no key, no network, nothing sent anywhere.
+
+All are neural networks but the one that composes pictures of drawings, and has no network inside.
 
 Their packages (the `engines` extra) are only imported when a job arrives, so that the API's function runs without them.
 """
 
 from collections.abc import Callable
+from dataclasses import replace
 from importlib import import_module
 from threading import Lock
 from typing import TYPE_CHECKING, Any, Protocol, cast
 
-from chalicelib.providers.capability import Capability, Modality, Model, Proof, Runs
+from chalicelib.providers.capability import Capability, Model, Proof, Runs
+from chalicelib.providers.engines.clips import Clip
+from chalicelib.providers.engines.models import CLIP, COMPOSE, DENOISE, NAME, STYLE, UPSCALE, UPSCALE_4
+from chalicelib.providers.hosted.asking import size_of
 from chalicelib.providers.job import Done, Immediate, Job, Output, ProviderError, ProviderFailed, ProviderRefused
-from chalicelib.providers.price import Price
 from chalicelib.providers.setup import Setup
 
 if TYPE_CHECKING:
     from PIL.Image import Image
 
-NAME = "local"
+__all__ = ["CAPABILITY", "CLIP", "COMPOSE", "DENOISE", "NAME", "STYLE", "UPSCALE", "UPSCALE_4", "Provider"]
 
-STYLE = Model(
-    id="local/style-1",
-    provider=NAME,
-    modality=Modality.IMAGE,
-    operations=("stylize",),
-    price=Price(assets=1, steps=()),
-    description="Repaints a photo in one of 26 styles, in a blend of them, or in the style of another picture.",
-    generative=True,
-    max_input_pixels=40_000_000,
-    # The network sees the whole picture at once: 1.2 GB of memory and 8 seconds on two cores at 2048 x 2048.
-    max_output_side_pixels=2048,
-    max_outputs=1,
-    takes=("style", "style_upload_id", "strength", "preserve_color"),
-    sizes=(),
-    max_seconds=0,
-    parameters_note=(
-        "The result has the photo's size, up to 2048 pixels on the longer side; larger photos are made smaller. "
-        "A style taken from another picture is painted at 384 pixels and enlarged, so it is softer than a built-in one."
-    ),
-)
-
-UPSCALE = Model(
-    id="local/upscale-1",
-    provider=NAME,
-    modality=Modality.IMAGE,
-    operations=("upscale",),
-    price=Price(assets=2, steps=()),
-    description="Makes a photo twice as wide and twice as high, with sharp edges and without inventing content.",
-    generative=False,
-    # 4 megapixels take about 30 processor-seconds.
-    max_input_pixels=4_000_000,
-    max_output_side_pixels=32_768,
-    max_outputs=1,
-    takes=("scale",),
-    sizes=(),
-    max_seconds=0,
-    parameters_note="Photos of up to 4 megapixels. Transparency is kept.",
+NOT_DEPICTABLE = (
+    "This model can draw animals, people, foods, buildings, vehicles, everyday things and landscapes, and knows "
+    "nothing that this prompt names: try one like 'two cats in the snow at night'."
 )
 
 CAPABILITY = Capability(
@@ -64,7 +35,7 @@ CAPABILITY = Capability(
     credentials=(),
     max_concurrent=0,
     calls_back=False,
-    models=(STYLE, UPSCALE),
+    models=(STYLE, UPSCALE, UPSCALE_4, DENOISE, CLIP, COMPOSE),
     regions=("deployment",),
     keeps_inputs_hours=0,
     trains_on_inputs=False,
@@ -82,6 +53,19 @@ class Stylizing(Protocol):
     def weights(self) -> tuple[float, ...] | None: ...
 
 
+class Denoising(Protocol):
+    """What it reads of the parameters of `denoise`."""
+
+    level: int
+
+
+class Moving(Protocol):
+    """What it reads of the parameters of `animate`."""
+
+    seconds: float
+    motion: str | None
+
+
 class Provider(Immediate):
     """Loads each engine at its first job and keeps it; jobs take turns. Safe to call from several threads."""
 
@@ -93,39 +77,37 @@ class Provider(Immediate):
         self._engines: dict[str, Any] = {}
 
     def submit(self, job: Job) -> Done:
-        """One JPEG, or one PNG if the photo has transparency; the same job gives the same bytes.
+        """JPEGs, PNGs if the photo has transparency, or an MP4; the same job gives the same bytes.
 
         Raises ProviderRefused for a job that does not fit the model, ProviderFailed when an engine breaks on it.
         """
-        work = self._work_for(job)
-        if job.n != 1:
-            raise ProviderRefused("too_many_outputs", "This model gives the same result each time: ask for one.")
+        model, work = self._work_for(job)
+        if not 1 <= job.n <= model.max_outputs:
+            most = "gives the same result each time: ask for one" if model.max_outputs == 1 else "makes up to 4 at once"
+            raise ProviderRefused("too_many_outputs", f"This model {most}.")
         try:
-            result = work(job)
-            data, content_type = _module("pictures").encode(result)
+            outputs = [_output(work(each), each.seed) for each in _singly(job)]
         except ProviderError:
             raise
         except ImportError as error:
             raise ProviderFailed("engine_missing", "The engine of this model is not installed here.") from error
         except MemoryError as error:
-            raise ProviderFailed("out_of_memory", "There is not enough memory here for this photo.") from error
+            raise ProviderFailed("out_of_memory", "There is not enough memory here for this job.") from error
         except Exception as error:  # onnxruntime's errors share no base of their own
             raise ProviderFailed("engine_failed", "The engine could not finish this job.") from error
-        output = Output(
-            data=data,
-            content_type=content_type,
-            width=result.width,
-            height=result.height,
-            seconds=None,
-            seed=job.seed,
-        )
-        return Done(outputs=(output,), request_id="", cost_microdollars=None)
+        return Done(outputs=tuple(outputs), request_id="", cost_microdollars=None)
 
-    def _work_for(self, job: Job) -> "Callable[[Job], Image]":
-        if (job.model, job.operation) == (STYLE.id, "stylize"):
-            return self._stylize
-        if (job.model, job.operation) == (UPSCALE.id, "upscale"):
-            return self._upscale
+    def _work_for(self, job: Job) -> "tuple[Model, Callable[[Job], Image | Clip]]":
+        for model, operation, work in (
+            (STYLE, "stylize", self._stylize),
+            (UPSCALE, "upscale", self._double),
+            (UPSCALE_4, "upscale", self._quadruple),
+            (DENOISE, "denoise", self._denoise),
+            (CLIP, "animate", _move),
+            (COMPOSE, "generate", _compose),
+        ):
+            if (job.model, job.operation) == (model.id, operation):
+                return model, work
         raise ProviderRefused("wrong_operation", "This model does not do that operation.")
 
     def _stylize(self, job: Job) -> "Image":
@@ -146,9 +128,19 @@ class Provider(Immediate):
             finished.putalpha(original.getchannel("A"))
         return finished
 
-    def _upscale(self, job: Job) -> "Image":
+    def _double(self, job: Job) -> "Image":
         larger: Image = self._engine("upscaling", "Upscaler").double(_photo(job, UPSCALE))
         return larger
+
+    def _quadruple(self, job: Job) -> "Image":
+        photo = _module("pictures").fit(_photo(job, UPSCALE_4), UPSCALE_4.max_output_side_pixels // 4)
+        larger: Image = self._engine("upscaling", "Upscaler").quadruple(photo)
+        return larger
+
+    def _denoise(self, job: Job) -> "Image":
+        level = cast(Denoising, job.parameters).level
+        cleaned: Image = self._engine("denoising", "Denoiser").clean(_photo(job, DENOISE), level)
+        return cleaned
 
     def _engine(self, module: str, name: str) -> Any:
         """The one engine of that name in this process."""
@@ -156,6 +148,38 @@ class Provider(Immediate):
             if name not in self._engines:
                 self._engines[name] = getattr(_module(module), name)()
             return self._engines[name]
+
+
+def _singly(job: Job) -> list[Job]:
+    """The job as one for each of its results."""
+    return [replace(job, n=1, seed=job.seed + number) for number in range(job.n)]
+
+
+def _output(result: "Image | Clip", seed: int) -> Output:
+    width, height = result.width, result.height
+    if isinstance(result, Clip):
+        data, content_type, seconds = result.data, "video/mp4", result.seconds
+    else:
+        (data, content_type), seconds = _module("pictures").encode(result), None
+    return Output(data=data, content_type=content_type, width=width, height=height, seconds=seconds, seed=seed)
+
+
+def _move(job: Job) -> Clip:
+    if job.prompt:
+        raise ProviderRefused("prompt_not_taken", "This model moves the camera only and reads no words.")
+    parameters = cast(Moving, job.parameters)
+    clip: Clip = _module("moving").moved(_photo(job, CLIP), parameters.motion or "zoom-in", parameters.seconds)
+    return clip
+
+
+def _compose(job: Job) -> "Image":
+    composing = _module("composing")
+    width, height = size_of(job, COMPOSE.sizes[0])
+    try:
+        picture: Image = composing.composed(job.prompt or "", job.seed, width, height)
+    except composing.NotDepictable as error:
+        raise ProviderRefused("not_depictable", NOT_DEPICTABLE) from error
+    return picture
 
 
 def _module(name: str) -> Any:

@@ -50,6 +50,7 @@ def _model(name: str, description: str, price: Price, *, transparent: bool) -> M
         max_outputs=4,
         takes=("size", "quality", "transparent") if transparent else ("size", "quality"),
         sizes=("1024x1024", "1536x1024", "1024x1536"),
+        allowed=(),
         max_seconds=0,
         parameters_note=f"Quality is {QUALITY} if none is named, and low costs no less than that.",
     )

@@ -79,6 +79,7 @@ def _picture(name: str, operation: str, description: str, note: str, **rest: Any
         description=description,
         generative=True,
         max_output_side_pixels=1536,
+        allowed=(),
         max_seconds=0,
         parameters_note=note,
         **rest,
@@ -118,6 +119,7 @@ SPEECH = Model(
     max_outputs=1,
     takes=("voice", "speed"),
     sizes=(),
+    allowed=(),
     max_seconds=600,
     parameters_note="Voices are called as at MiniMax, like Wise_Woman.",
 )

@@ -65,6 +65,7 @@ def _model(
         max_outputs=1,
         takes=takes,
         sizes=tuple(ASPECTS) if "size" in takes else (),
+        allowed=(),
         max_seconds=0,
         parameters_note=note,
     )

@@ -16,6 +16,8 @@ from infra.build import fragments, template, vendor
 PROJECT = Path(__file__).resolve().parents[2]
 STACK = PROJECT / "infra" / "stack"
 SOURCES = ("app.py", "chalicelib", ".chalice")
+# What pictures are composed of: only the engine worker does that, and its image copies the folder itself.
+DRAWINGS = "chalicelib/providers/engines/art"
 MAX_UNZIPPED_BYTES = 250_000_000  # https://docs.aws.amazon.com/lambda/latest/dg/gettingstarted-limits.html
 _CHALICE = "import sys; from chalice.cli import main; sys.exit(main())"
 
@@ -80,6 +82,7 @@ def _stage(staged: Path) -> None:
             shutil.copytree(path, staged / source, ignore=ignore)
         else:
             shutil.copyfile(path, staged / source)
+    shutil.rmtree(staged / DRAWINGS)
     (staged / "requirements.txt").write_text("")
 
 

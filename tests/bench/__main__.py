@@ -23,6 +23,7 @@ SECTIONS = (
     "ledger",
     "cleaning",
     "stylizing",
+    "upscaling",
 )
 LIMIT_SECONDS = 100
 PACKAGES = ("boto3", "chalice", "pynamodb", "pydantic", "aws-lambda-powertools", "pillow", "onnxruntime", "ministack")

@@ -3,7 +3,8 @@
 import statistics
 import tempfile
 import time
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator, Mapping
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -21,10 +22,20 @@ POLL_SECONDS = 0.1
 STYLE = 19
 
 
-def through_the_stack(person: Person, upload_id: str) -> float:
+@dataclass(frozen=True, slots=True)
+class Work:
+    """An order of a square photo, without its upload, and how often it is measured."""
+
+    name: str
+    side: int
+    body: Mapping[str, Any]
+    times: int
+
+
+def through_the_stack(person: Person, body: Mapping[str, Any]) -> float:
     """Seconds from the request to the moment when a client sees that it succeeded."""
     began = time.perf_counter()
-    path = f"/v1/generations/{person.order(stylizing(upload_id, STYLE)).json()['id']}"
+    path = f"/v1/generations/{person.order(dict(body)).json()['id']}"
     while (made := person.get(path))["status"] in ("queued", "running"):
         time.sleep(POLL_SECONDS)
     assert made["status"] == "succeeded", made
@@ -41,15 +52,15 @@ def nothing(region: str, model: str, body: bytes) -> Any:
     raise AssertionError(region, model, body)
 
 
-def alone(data: bytes) -> float:
+def alone(body: Mapping[str, Any], data: bytes) -> float:
     """Seconds of the engine on the same photo, in this process."""
-    operation = operations.operation("stylize")
+    operation = operations.operation(body["operation"])
     job = Job(
         generation_id="gen",
         idempotency_key="gen",
-        model="local/style-1",
-        operation="stylize",
-        parameters=operation.parse({"style": STYLE}),
+        model=body["model"],
+        operation=operation.name,
+        parameters=operation.parse(body["parameters"]),
         prompt=None,
         photo=data,
         reference=None,
@@ -62,21 +73,26 @@ def alone(data: bytes) -> float:
     return time.perf_counter() - began
 
 
-def measure() -> Iterator[Row]:
+def compared(works: Iterable[Work]) -> Iterator[Row]:
     """The stack as `make run` starts it. Both ways take turns; the first turn, which loads the engine, is left out."""
     with tempfile.TemporaryDirectory() as folder:
         stack = Stack(Path(folder) / "data", isolated=False)
         try:
             stack.start()
             person = Person(stack, stack.new_account())
-            for side, times in TIMES.items():
-                upload_id = person.ready(photo(side))
-                turns = [(through_the_stack(person, upload_id), alone(photo(side))) for _ in range(times + 1)][-times:]
+            for work in works:
+                data = photo(work.side)
+                body = {**work.body, "upload_id": person.ready(data)}
+                turns = [(through_the_stack(person, body), alone(body, data)) for _ in range(work.times + 1)][1:]
                 whole, least = (statistics.median(taken) for taken in zip(*turns, strict=True))
                 note = "the engine alone on the same photo; polled every 100 ms, laptop stack"
-                yield Row(f"end to end: stylize at {side} px", whole, least, "s", note)
+                yield Row(f"end to end: {work.name} at {work.side} px", whole, least, "s", note)
         finally:
             stack.stop()
+
+
+def measure() -> Iterator[Row]:
+    yield from compared(Work("stylize", side, stylizing("", STYLE), times) for side, times in TIMES.items())
 
 
 if __name__ == "__main__":

@@ -9,6 +9,7 @@ import requests
 from botocore.exceptions import ClientError
 from PIL import Image, ImageChops
 
+from chalicelib.media.measure import measure
 from tests.e2e.person import Person, jpeg, open_image, photo, stylizing, upscaling
 from tests.e2e.problems import expect_problem
 from tests.support.stack import Stack
@@ -78,6 +79,36 @@ def test_upscale(person: Person, upload_id: str) -> None:
     assert (done["status"], done["charged"]) == ("succeeded", 2)
     assert open_image(person.download(done["assets"][0]["id"])).size == (2 * SIDE, 2 * SIDE)
     assert person.available() == before - 2
+
+
+def test_upscale_four_times(person: Person, upload_id: str) -> None:
+    before = person.available()
+    four_times = {**upscaling(upload_id), "model": "local/upscale-4"}
+    refused = person.order({**four_times, "parameters": {"scale": 2}})
+    assert expect_problem(refused, 400, "validation")["error"]["param"] == "parameters.scale"
+    assert person.available() == before
+    done = person.generate(four_times)
+    assert (done["status"], done["charged"]) == ("succeeded", 4)
+    assert open_image(person.download(done["assets"][0]["id"])).size == (4 * SIDE, 4 * SIDE)
+
+
+def test_denoise(person: Person, upload_id: str) -> None:
+    body = {"model": "local/denoise-1", "operation": "denoise", "upload_id": upload_id, "parameters": {"level": 3}}
+    done = person.generate(body)
+    assert (done["status"], done["charged"]) == ("succeeded", 2)
+    data = person.download(done["assets"][0]["id"])
+    assert open_image(data).size == (SIDE, SIDE)
+    assert differs(data)
+
+
+def test_animate(person: Person, upload_id: str) -> None:
+    body = {"model": "local/clip-1", "operation": "animate", "upload_id": upload_id, "parameters": {"seconds": 1}}
+    done = person.generate(body)
+    assert (done["status"], done["charged"]) == ("succeeded", 2)
+    [asset] = done["assets"]
+    assert asset["content_type"] == "video/mp4"
+    read = measure(person.download(asset["id"]))
+    assert (read.width, read.height, read.seconds) == (SIDE, SIDE, 1)
 
 
 def test_the_ledger_says_why(person: Person, upload_id: str) -> None:

@@ -67,6 +67,18 @@ def test_an_upload_may_stand_for_the_photo(person: Person) -> None:
     assert answer.charged == 1
 
 
+def test_a_picture_is_made_from_words_by_url_and_inside_the_answer(client: openai.OpenAI, person: Person) -> None:
+    before = person.available()
+    words: Any = {"model": "local/composer-1", "prompt": "two cats in the snow at night"}
+    by_url: Any = client.images.generate(**words)
+    found = requests.get(by_url.data[0].url, timeout=30)
+    assert found.status_code == 200
+    inside: Any = client.images.generate(**words, response_format="b64_json", user="someone")
+    for data in (found.content, base64.b64decode(inside.data[0].b64_json)):
+        assert min(open_image(data).size) > 0
+    assert before - person.available() == by_url.charged + inside.charged
+
+
 def test_the_demo_keys_photos_need_no_word_of_their_own(stack: Stack) -> None:
     demo = stack.demo
     client = openai.OpenAI(base_url=f"{stack.base_url}/v1", api_key=demo["api_key"])

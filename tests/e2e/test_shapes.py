@@ -280,6 +280,8 @@ def test_models_tell_what_they_cost_and_take(person: Person) -> None:
         assert {offered["operation"] for offered in model["parameters"]} == set(model["operations"])
         for offered in model["parameters"]:
             assert offered["json_schema"]["additionalProperties"] is False
+    told = models["local/upscale-4"]["parameters"][0]["json_schema"]["properties"]["scale"]
+    assert (told["enum"], told["default"]) == ([4], 4)
 
 
 def test_prices_and_processors_are_told_to_everybody(stack: Stack, person: Person) -> None:

@@ -184,6 +184,7 @@ def model(model_id: str, price: int = 2, **changes: Any) -> Model:
         "max_outputs": 4,
         "takes": ("style", "style_upload_id", "strength", "preserve_color"),
         "sizes": (),
+        "allowed": (),
         "max_seconds": 0,
         "parameters_note": "none",
     }

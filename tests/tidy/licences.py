@@ -1,8 +1,9 @@
-"""Licences of what is shipped, from the metadata of the installed packages."""
+"""Licences of what is shipped: of packages by their metadata, of pictures by the LICENSE that lies beside them."""
 
 import re
 from collections.abc import Iterable
 from importlib.metadata import PackageMetadata, PackageNotFoundError, metadata
+from pathlib import Path
 
 #: Copyleft that would reach our own code. LGPL is another matter: see LGPL_ACCEPTED.
 GPL = re.compile(r"\bA?GPL|GNU (?:Affero )?General Public|\bSSPL|\bBUSL|Commons Clause", re.IGNORECASE)
@@ -11,6 +12,9 @@ LGPL = re.compile(r"\bLGPL|GNU (?:Lesser|Library) General Public", re.IGNORECASE
 LGPL_ACCEPTED = {
     "pi-heif": "its own code is BSD; the wheel links libheif and libde265 (LGPL) as replaceable shared libraries"
 }
+
+#: What others drew and we ship.
+PICTURES = frozenset({".avif", ".gif", ".jpeg", ".jpg", ".png", ".svg", ".webp"})
 
 PINNED = re.compile(r"^([A-Za-z0-9][A-Za-z0-9._-]*)==", re.MULTILINE)
 
@@ -51,3 +55,14 @@ def objections(names: Iterable[str]) -> list[str]:
             continue
         found.append(objection(name, declared(about)))
     return [text for text in found if text]
+
+
+def unlicensed(paths: Iterable[Path]) -> list[str]:
+    """Folders with pictures beside which no LICENSE says whose they are and that they may be shipped."""
+    found = []
+    for folder in sorted({path.parent for path in paths if path.suffix.lower() in PICTURES}):
+        licence = folder / "LICENSE"
+        text = licence.read_text() if licence.exists() else ""
+        if "Copyright" not in text or GPL.search(text):
+            found.append(f"{folder} holds pictures, and no LICENSE that lets them be shipped")
+    return found

@@ -1,5 +1,7 @@
 """Nothing that is shipped is under a licence that would bind its users' code."""
 
+from pathlib import Path
+
 import pytest
 
 from tests.tidy import licences
@@ -38,3 +40,19 @@ def test_a_free_licence_is_accepted(said: list[str]) -> None:
 def test_every_accepted_exception_is_still_needed() -> None:
     named = {name for lock in SHIPPED for name in licences.pinned(lock.read_text())}
     assert set(licences.LGPL_ACCEPTED) <= named
+
+
+def test_pictures_that_are_shipped_have_a_licence_beside_them() -> None:
+    shipped = [path for path in files() if path.is_relative_to(ROOT / "chalicelib")]
+
+    assert any(path.suffix == ".webp" for path in shipped)
+    assert licences.unlicensed(shipped) == []
+
+
+@pytest.mark.parametrize("text", [None, "All rights are ours.", "Copyright (c) Acme, under the GPL-3.0"])
+def test_pictures_without_a_free_licence_are_found(text: str | None, tmp_path: Path) -> None:
+    (tmp_path / "cat.webp").touch()
+    if text is not None:
+        (tmp_path / "LICENSE").write_text(text)
+
+    assert len(licences.unlicensed([tmp_path / "cat.webp"])) == 1

@@ -170,12 +170,15 @@ def _steps(model: Model) -> list[StepView]:
 
 
 def _parameters(operation: Operation, model: Model) -> ParametersView:
-    """Without the parameters that this model does not take, and with its own sizes."""
+    """Without the parameters that this model does not take, and with its own sizes and values."""
     schema = operation.parameters.model_json_schema()
     known: dict[str, Any] = schema.get("properties", {})
     taken = {name: rule for name, rule in known.items() if name in model.takes}
     if "size" in taken:
         taken["size"] = {"enum": [*model.sizes, None], "description": "Width x height in pixels; the first by default."}
+    for name in taken.keys() & dict(model.allowed).keys():
+        values = dict(model.allowed)[name]
+        taken[name] = {**taken[name], "enum": list(values), "default": values[0]}
     schema["properties"] = taken
     return ParametersView(
         operation=operation.name,

@@ -91,7 +91,7 @@ def _pictured(asked: GenerateImages | EditImage, model: Model) -> dict[str, Any]
         "transparent": True if asked.background == "transparent" else None,
     }
     parameters = {name: value for name, value in asked_for.items() if value is not None}
-    offered = {"size": model.sizes}
+    offered = {"size": model.sizes, **dict(model.allowed)}
     for name, value in parameters.items():
         called = "background" if name == "transparent" else name
         if name not in model.takes:

@@ -8,7 +8,9 @@ from chalicelib.generation.operations.contract import Operation, Parameters, Pro
 
 
 class UpscaleParameters(Parameters):
-    scale: Annotated[Literal[2], Field(description="How many times as wide and as high; 2 is what there is.")] = 2
+    scale: Annotated[
+        Literal[2, 4], Field(description="How many times as wide and as high; the model's own if left out.")
+    ] = 2
 
 
 OPERATION = Operation(

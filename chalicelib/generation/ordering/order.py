@@ -90,10 +90,12 @@ def understand(order: Order, models: list[Model], operation: Operation) -> Plan:
 
 
 def ready(parameters: Parameters, model: Model) -> Parameters:
-    """The parameters as that model gets them: with its own first size, where a size could be named and none was."""
-    if "size" in type(parameters).model_fields and model.sizes and getattr(parameters, "size", None) is None:
-        return parameters.model_copy(update={"size": model.sizes[0]})
-    return parameters
+    """The parameters as that model gets them: with its own first size or value, where one can be named and none was."""
+    offered = {name: values for name, values in model.allowed if name not in parameters.model_fields_set}
+    if model.sizes and getattr(parameters, "size", None) is None:
+        offered["size"] = model.sizes
+    own = {name: values[0] for name, values in offered.items() if name in type(parameters).model_fields}
+    return parameters.model_copy(update=own) if own else parameters
 
 
 def _check_inputs(order: Order, operation: Operation) -> None:
@@ -126,6 +128,10 @@ def _check_limits(order: Order, model: Model, parsed: Parameters, given: dict[st
     if size is not None and size not in model.sizes:
         offered = ", ".join(model.sizes) or "no sizes"
         raise Validation(f"parameters.size: {model.id} makes {offered}", param="parameters.size")
+    for name, values in model.allowed:
+        if name in given and given[name] not in values:
+            offered = " or ".join(str(value) for value in values)
+            raise Validation(f"parameters.{name}: {model.id} takes {offered}", param=f"parameters.{name}")
     if isinstance(seconds, int | float) and seconds > model.max_seconds:
         most = f"at most {model.max_seconds} seconds"
         raise Validation(f"parameters.seconds: {model.id} makes {most}", param="parameters.seconds")

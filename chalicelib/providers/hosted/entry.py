@@ -110,6 +110,7 @@ def model_of_entry(entry: SelfHosted, model: ModelEntry, *, modality: Modality, 
         max_outputs=model.max_outputs,
         takes=takes,
         sizes=model.sizes,
+        allowed=(),
         max_seconds=0 if modality is Modality.IMAGE else MAX_SECONDS,
         parameters_note=model.parameters_note,
     )

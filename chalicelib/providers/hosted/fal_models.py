@@ -20,7 +20,7 @@ MIN_CLIP_SECONDS, MAX_CLIP_SECONDS = 2, 10
 def _model(
     name: str, modality: Modality, operation: str, description: str, note: str, *, price: Price, **rest: Any
 ) -> Model:
-    limits = {"max_input_pixels": 0, "max_output_side_pixels": 1536, "max_outputs": 1, "max_seconds": 0, "sizes": ()}
+    limits = {"max_input_pixels": 0, "max_output_side_pixels": 1536, "max_outputs": 1, "max_seconds": 0}
     return Model(
         id=f"{NAME}/{name}",
         provider=NAME,
@@ -30,7 +30,7 @@ def _model(
         description=description,
         generative=True,
         parameters_note=note,
-        **{**limits, **rest},
+        **{**limits, "sizes": (), "allowed": (), **rest},
     )
 
 

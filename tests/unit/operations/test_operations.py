@@ -20,13 +20,13 @@ def refusal(name: str, parameters: object) -> dict[str, Any]:
 
 
 def test_operations_are_found_by_their_files() -> None:
-    assert list(operations()) == ["animate", "cutout", "edit", "generate", "speak", "stylize", "upscale"]
+    assert list(operations()) == ["animate", "cutout", "denoise", "edit", "generate", "speak", "stylize", "upscale"]
     assert all(found.name == name and found.summary for name, found in operations().items())
     with pytest.raises(UnknownOperation):
         operation("contract")
 
 
-@pytest.mark.parametrize("name", ["stylize", "upscale"])
+@pytest.mark.parametrize("name", ["denoise", "stylize", "upscale"])
 def test_unknown_members_are_refused_by_name(name: str) -> None:
     good = {"style": 1} if name == "stylize" else {}
 
@@ -92,9 +92,14 @@ def test_preserve_color_is_true_or_false(wrong: object) -> None:
     assert refusal("stylize", {"style": 1, "preserve_color": wrong})["loc"] == ("preserve_color",)
 
 
-@pytest.mark.parametrize("wrong", [1, 3, 4, "2", True, None])
-def test_scale_is_two(wrong: object) -> None:
+@pytest.mark.parametrize("wrong", [1, 3, 8, "2", True, None])
+def test_scale_is_two_or_four(wrong: object) -> None:
     assert refusal("upscale", {"scale": wrong})["loc"] == ("scale",)
+
+
+@pytest.mark.parametrize("wrong", [-1, 4, 1.5, "1", True, None])
+def test_the_level_of_cleaning_is_from_0_to_3(wrong: object) -> None:
+    assert refusal("denoise", {"level": wrong})["loc"] == ("level",)
 
 
 def test_parameters_survive_being_stored() -> None:
@@ -102,6 +107,7 @@ def test_parameters_survive_being_stored() -> None:
         ("stylize", {"style": {"3": 1, "12": 0.5}, "strength": 1, "preserve_color": True}),
         ("stylize", {"style_upload_id": UPLOAD}),
         ("upscale", {}),
+        ("denoise", {"level": 3}),
     ):
         parsed = operation(name).parse(given)
         assert operation(name).parse(parsed.model_dump(mode="json")) == parsed

@@ -56,6 +56,11 @@ def test_a_provider_that_leaves_anything_out_cannot_be_constructed(field: str) -
         ("sizes", ("large",)),
         ("sizes", ("1024X1024",)),
         ("sizes", "1024x1024"),
+        ("allowed", None),
+        ("allowed", ("strength",)),
+        ("allowed", (("strength", ()),)),
+        ("allowed", (("strength", [1.0]),)),
+        ("allowed", (("scale", (2,)),)),
         ("max_outputs", 0),
         ("max_outputs", 11),
     ],
@@ -188,9 +193,7 @@ def test_two_files_may_not_claim_one_provider(tmp_path: Path, monkeypatch: pytes
 
 
 def test_knowing_every_provider_loads_no_engine_no_codec_and_no_network() -> None:
-    heavy = "{'PIL', 'cryptography', 'numpy', 'onnxruntime', 'ncnn', 'botocore', 'boto3', 'http.client', 'ssl'}"
-    program = (
-        "import sys\nfrom chalicelib.providers import registry, service\n"
-        f"assert not {heavy} & set(sys.modules), {heavy} & set(sys.modules)\n"
-    )
-    assert subprocess.run([sys.executable, "-c", program], cwd=ROOT, check=True, timeout=60).returncode == 0
+    heavy = {"PIL", "cryptography", "numpy", "onnxruntime", "ncnn", "botocore", "boto3", "http.client", "ssl"}
+    program = f"import sys\nfrom chalicelib.providers import registry, service\nprint({heavy} & set(sys.modules))"
+    loaded = subprocess.run([sys.executable, "-c", program], cwd=ROOT, capture_output=True, text=True, check=True)
+    assert loaded.stdout == "set()\n"

@@ -1,6 +1,7 @@
 """What holds for every model of every provider that needs no key: adding one adds it to these tests."""
 
 import io
+from dataclasses import replace
 from functools import cache
 from pathlib import Path
 from typing import Any
@@ -10,9 +11,10 @@ import skimage
 from PIL import Image, ImageChops, ImageStat
 
 from chalicelib.generation.operations import operations
+from chalicelib.generation.operations.contract import Prompt
 from chalicelib.media.photo import CleanPhoto
 from chalicelib.outbound.request import Reply, Request
-from chalicelib.providers.capability import Model, Runs
+from chalicelib.providers.capability import Modality, Model, Runs
 from chalicelib.providers.configuration import read
 from chalicelib.providers.job import Job, Output, Provider, ProviderRefused
 from chalicelib.providers.registry import REGISTRY
@@ -21,7 +23,8 @@ from tests.hostile.judge import leftovers
 
 PHOTOS = Path(skimage.__file__).parent / "data"
 #: The least that each operation can be asked for.
-PARAMETERS = {"stylize": {"style": 19}, "upscale": {}}
+PARAMETERS = {"stylize": {"style": 19}, "upscale": {}, "denoise": {}, "generate": {}, "animate": {}}
+PROMPT = "two cats in the snow at night"
 UPLOAD = "upl_" + "0" * 26
 
 OFFERS = read({}, REGISTRY).offers
@@ -29,8 +32,14 @@ LOCAL = [
     model for offer in OFFERS.values() if offer.capability.runs is Runs.EMBEDDED for model in offer.capability.models
 ]
 ALL = [model for declared in REGISTRY.providers.values() if declared.widest for model in declared.widest.models]
-WORK = [(model, operation) for model in LOCAL for operation in model.operations]
+#: Those that make pictures.
+PICTURES = [model for model in LOCAL if model.modality is Modality.IMAGE]
+WORK = [(model, operation) for model in PICTURES for operation in model.operations]
 EACH_JOB = pytest.mark.parametrize(("model", "operation"), WORK, ids=[f"{model.id}-{name}" for model, name in WORK])
+WITH_PHOTO = [(model, name) for model, name in WORK if operations()[name].needs_photo]
+EACH_JOB_WITH_A_PHOTO = pytest.mark.parametrize(
+    ("model", "operation"), WITH_PHOTO, ids=[f"{model.id}-{name}" for model, name in WITH_PHOTO]
+)
 
 
 @cache
@@ -50,7 +59,7 @@ def job(model: Model, operation: str, **changes: object) -> Job:
         "model": model.id,
         "operation": operation,
         "parameters": operations()[operation].parse(PARAMETERS[operation]),
-        "prompt": None,
+        "prompt": PROMPT if operations()[operation].prompt is Prompt.REQUIRED else None,
         "photo": photo() if operations()[operation].needs_photo else None,
         "reference": None,
         "n": 1,
@@ -88,8 +97,16 @@ def opened(data: bytes) -> Image.Image:
     return image
 
 
-def test_there_are_embedded_models_for_stylize_and_upscale() -> None:
-    assert {operation for _, operation in WORK} >= {"stylize", "upscale"}
+def assert_refused(fits: Job, changes: dict[str, Any], code: str) -> None:
+    with pytest.raises(ProviderRefused) as refused:
+        provider(fits.model.split("/")[0]).submit(replace(fits, **changes))
+    assert refused.value.code == code
+    assert refused.value.message.endswith(".")
+    assert not refused.value.may_have_run
+
+
+def test_there_are_embedded_models_for_stylize_upscale_and_generate() -> None:
+    assert {operation for _, operation in WORK} >= {"stylize", "upscale", "generate"}
 
 
 @pytest.mark.parametrize("model", ALL, ids=lambda model: model.id)
@@ -109,17 +126,23 @@ def test_every_model_has_a_price_and_only_operations_and_parameters_that_exist(m
 
 
 @EACH_JOB
-def test_a_real_photo_becomes_another_picture(model: Model, operation: str) -> None:
+def test_a_job_becomes_a_picture_as_large_as_it_says(model: Model, operation: str) -> None:
     output = generate(model, operation)
 
-    image, before = opened(output.data), opened(photo())
-    difference = ImageStat.Stat(ImageChops.difference(image, before.resize(image.size, Image.Resampling.LANCZOS)))
+    image = opened(output.data)
     assert image.size == (output.width, output.height)
     assert max(image.size) <= model.max_output_side_pixels
     assert image.mode == "RGB"
-    assert sum(difference.mean) > 1
     assert min(ImageStat.Stat(image).stddev) > 10, "a flat picture"
     assert output.seed == 7
+
+
+@EACH_JOB_WITH_A_PHOTO
+def test_a_real_photo_becomes_another_picture(model: Model, operation: str) -> None:
+    image, before = opened(generate(model, operation).data), opened(photo())
+
+    difference = ImageStat.Stat(ImageChops.difference(image, before.resize(image.size, Image.Resampling.LANCZOS)))
+    assert sum(difference.mean) > 1
 
 
 @EACH_JOB
@@ -137,7 +160,7 @@ def test_the_same_job_gives_the_same_bytes(model: Model, operation: str) -> None
     assert generate(model, operation).data == generate(model, operation).data
 
 
-@EACH_JOB
+@EACH_JOB_WITH_A_PHOTO
 def test_transparency_is_kept(model: Model, operation: str) -> None:
     with_hole = opened(photo(mode="RGBA"))
     with_hole.paste((0, 0, 0, 0), (0, 0, 60, 60))
@@ -159,22 +182,24 @@ def test_transparency_is_kept(model: Model, operation: str) -> None:
 def test_jobs_that_do_not_fit_are_refused_and_say_why(model: Model, operation: str) -> None:
     fits = job(model, operation)
     other = next(name for name in operations() if name not in model.operations)
-    huge = io.BytesIO()
-    Image.new("L", (7000, 7000)).save(huge, "PNG")
     for changes, code in (
         ({"operation": other}, "wrong_operation"),
         ({"model": "local/none"}, "wrong_operation"),
-        ({"photo": None}, "photo_missing"),
-        ({"photo": b""}, "photo_unreadable"),
-        ({"photo": b"<html>"}, "photo_unreadable"),
-        ({"photo": photo()[:500]}, "photo_unreadable"),
-        ({"photo": huge.getvalue()}, "photo_too_large"),
         ({"n": model.max_outputs + 1}, "too_many_outputs"),
         ({"n": 0}, "too_many_outputs"),
     ):
-        refused_job = Job(**({field: getattr(fits, field) for field in Job.__slots__} | changes))
-        with pytest.raises(ProviderRefused) as refused:
-            provider(model.provider).submit(refused_job)
-        assert refused.value.code == code
-        assert refused.value.message.endswith(".")
-        assert not refused.value.may_have_run
+        assert_refused(fits, changes, code)
+
+
+@EACH_JOB_WITH_A_PHOTO
+def test_photos_that_do_not_fit_are_refused_and_say_why(model: Model, operation: str) -> None:
+    huge = io.BytesIO()
+    Image.new("L", (7000, 7000)).save(huge, "PNG")
+    for data, code in (
+        (None, "photo_missing"),
+        (b"", "photo_unreadable"),
+        (b"<html>", "photo_unreadable"),
+        (photo()[:500], "photo_unreadable"),
+        (huge.getvalue(), "photo_too_large"),
+    ):
+        assert_refused(job(model, operation), {"photo": data}, code)

@@ -265,6 +265,14 @@ def test_bedrock_that_breaks_on_a_job_failed() -> None:
         finish(HOSTED["bedrock"], standin, job(model("bedrock"), "generate"))
 
 
+@pytest.mark.parametrize("status", [408, 424])
+def test_F32_a_model_that_broke_off_at_bedrock_may_have_been_billed(status: int) -> None:
+    standin = HOSTED["bedrock"].standin()
+    standin.script = [as_reply(status)]
+    with pytest.raises(ProviderUncertain):
+        finish(HOSTED["bedrock"], standin, job(model("bedrock"), "generate"))
+
+
 @pytest.mark.parametrize("name", ["fal", "replicate"])
 def test_F32_a_lost_answer_of_a_queue_is_uncertain_though_the_job_is_in_it(name: str) -> None:
     provider, standin = made(name)

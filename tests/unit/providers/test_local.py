@@ -4,6 +4,7 @@ import io
 import subprocess
 import sys
 from concurrent.futures import ThreadPoolExecutor
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -13,13 +14,21 @@ from PIL import Image
 from chalicelib.generation.operations import operations
 from chalicelib.generation.operations.stylize import STYLES
 from chalicelib.providers import local
+from chalicelib.providers.capability import Model
 from chalicelib.providers.engines.stylizing import STYLES as STYLES_OF_THE_NETWORK
 from chalicelib.providers.engines.stylizing import Stylizer
-from chalicelib.providers.engines.upscaling import Upscaler
+from chalicelib.providers.engines.tiling import Network, Tiled
+from chalicelib.providers.engines.upscaling import REAL_ESRGAN, WAIFU2X, Upscaler
 from chalicelib.providers.job import Job, Output, ProviderFailed, ProviderRefused
 from tests.unit.providers.test_contract import UPLOAD, generate, job, opened, photo, provider
 
 ROOT = Path(__file__).parents[3]
+LARGER = pytest.mark.parametrize(("model", "scale"), [(local.UPSCALE, 2), (local.UPSCALE_4, 4)], ids=["twice", "four"])
+NETWORKS = {
+    "twice": WAIFU2X,
+    "four": REAL_ESRGAN,
+    "cleaned": replace(WAIFU2X, name=f"{WAIFU2X.name}_DENOISE3X"),
+}
 
 
 def stylize(photo_bytes: bytes | None = None, reference: bytes | None = None, **parameters: object) -> Image.Image:
@@ -28,14 +37,25 @@ def stylize(photo_bytes: bytes | None = None, reference: bytes | None = None, **
     return opened(generate(local.STYLE, "stylize", **changes).data)
 
 
-def upscale(photo_bytes: bytes) -> Image.Image:
-    return opened(generate(local.UPSCALE, "upscale", photo=photo_bytes).data)
+def upscale(photo_bytes: bytes, model: Model = local.UPSCALE) -> Image.Image:
+    return opened(generate(model, "upscale", photo=photo_bytes).data)
+
+
+def png(picture: Image.Image) -> bytes:
+    out = io.BytesIO()
+    picture.save(out, "PNG")
+    return out.getvalue()
 
 
 def far_apart(one: Image.Image, other: Image.Image) -> float:
     """The mean difference of two pictures of the same size, in levels of 255."""
     pixels = [np.asarray(image.convert("RGB"), dtype=np.float32) for image in (one, other)]
     return float(np.abs(pixels[0] - pixels[1]).mean())
+
+
+def sharpness(picture: Image.Image) -> float:
+    """The mean step from one pixel to the next, in levels of 255."""
+    return float(np.abs(np.diff(np.asarray(picture.convert("L"), dtype=np.float32), axis=1)).mean())
 
 
 def test_every_one_of_the_styles_has_a_name_and_a_look_of_its_own() -> None:
@@ -108,22 +128,45 @@ def test_a_large_photo_is_made_smaller_and_keeps_its_shape() -> None:
     assert stylize(out.getvalue(), style=0).size == (local.STYLE.max_output_side_pixels, 32)
 
 
-def test_a_larger_picture_shows_the_same_as_before() -> None:
-    large = upscale(photo())
+@LARGER
+def test_a_larger_picture_shows_the_same_as_before(model: Model, scale: int) -> None:
+    large = upscale(photo(), model)
     before = opened(photo())
 
-    assert large.size == (before.width * 2, before.height * 2)
-    assert far_apart(large.resize(before.size, Image.Resampling.BOX), before) < 3
+    assert large.size == (before.width * scale, before.height * scale)
+    assert far_apart(large.resize(before.size, Image.Resampling.BOX), before) < 3 * scale
 
 
-@pytest.mark.parametrize(("width", "height"), [(32, 32), (131, 64), (200, 150)])
-def test_tiles_fit_together_without_seams(width: int, height: int) -> None:
+@LARGER
+def test_a_larger_picture_is_sharper_than_a_stretched_one(model: Model, scale: int) -> None:
+    large = upscale(photo(), model)
+
+    assert sharpness(large) > 1.05 * sharpness(opened(photo()).resize(large.size, Image.Resampling.BICUBIC))
+
+
+@pytest.mark.parametrize("network", NETWORKS.values(), ids=NETWORKS)
+@pytest.mark.parametrize(("width", "height"), [(32, 32), (131, 64), (90, 75)])
+def test_tiles_fit_together_without_seams(width: int, height: int, network: Network) -> None:
     picture = opened(photo()).resize((width, height))
 
-    whole, tiled = (np.asarray(Upscaler(tile).double(picture), dtype=np.int16) for tile in (512, 37))
+    whole, tiled = (
+        np.asarray(Tiled(replace(network, tile_pixels=tile)).of(picture), dtype=np.int16) for tile in (512, 37)
+    )
 
-    assert whole.shape == (height * 2, width * 2, 3)
+    assert whole.shape == (height * network.scale, width * network.scale, 3)
     assert np.abs(whole - tiled).max() <= 1
+
+
+def test_each_model_has_a_limit_of_its_own() -> None:
+    assert local.UPSCALE_4.max_input_pixels == local.DENOISE.max_input_pixels // 2
+    with pytest.raises(ProviderRefused, match=r"photo_too_large.* 2 megapixels"):
+        upscale(png(Image.new("RGB", (2001, 1000))), local.UPSCALE_4)
+
+
+def test_a_photo_that_would_become_too_long_is_made_smaller_first(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(Upscaler, "quadruple", lambda _, picture: picture)
+
+    assert upscale(png(Image.new("RGB", (16_384, 64))), local.UPSCALE_4).size == (8192, 32)
 
 
 def test_enlarging_again_gives_the_same_pixels_whatever_memory_held_before() -> None:
@@ -134,26 +177,31 @@ def test_enlarging_again_gives_the_same_pixels_whatever_memory_held_before() -> 
     assert [int((other != first).sum()) for other in others] == [0, 0, 0]
 
 
-def test_a_colour_hidden_by_transparency_does_not_bleed_into_the_edge() -> None:
+@LARGER
+def test_a_colour_hidden_by_transparency_does_not_bleed_into_the_edge(model: Model, scale: int) -> None:
     picture = Image.new("RGBA", (64, 64), (200, 200, 200, 255))
     picture.paste((255, 0, 0, 0), (0, 0, 32, 64))
-    out = io.BytesIO()
-    picture.save(out, "PNG")
 
-    pixels = np.asarray(upscale(out.getvalue()), dtype=np.int16)
+    pixels = np.asarray(upscale(png(picture), model), dtype=np.int16)
 
     shown = pixels[pixels[..., 3] > 128]
     assert np.abs(shown[:, :3] - 200).max() < 24
-    assert pixels[:, :56, 3].max() < 8
-    assert pixels[:, 72:, 3].min() > 247
+    assert pixels[:, : 28 * scale, 3].max() < 8
+    assert pixels[:, 36 * scale :, 3].min() > 247
 
 
 def test_jobs_on_several_threads_do_not_disturb_each_other() -> None:
-    work = [(local.STYLE, "stylize"), (local.UPSCALE, "upscale")] * 3
-    alone = {model.id: generate(model, operation).data for model, operation in work[:2]}
+    each = [
+        (local.STYLE, "stylize"),
+        (local.UPSCALE, "upscale"),
+        (local.UPSCALE_4, "upscale"),
+        (local.DENOISE, "denoise"),
+    ]
+    work = each * 2
+    alone = {model.id: generate(model, operation).data for model, operation in each}
 
     with ThreadPoolExecutor(6) as pool:
-        together = list(pool.map(lambda each: (each[0].id, generate(*each).data), work))
+        together = list(pool.map(lambda asked: (asked[0].id, generate(*asked).data), work))
 
     assert all(data == alone[model_id] for model_id, data in together)
 

@@ -12,6 +12,7 @@ PAINTER = model("local/style-1")
 LARGER = model("local/upscale-1", operations=("upscale",), takes=("scale",))
 MAKER = model("cloud/pictures-1", operations=("generate", "edit"), takes=("size", "quality"), sizes=("1024x1024",))
 UPLOAD = "upl_1"
+QUALITY = ("quality", ("low", "medium"))
 
 
 def edit(of, prompt, **members):
@@ -75,11 +76,12 @@ def test_generating_needs_a_model_that_does_it_and_takes_what_is_named():
     ("named", "refusal", "param"),
     [
         ({"size": "32x32"}, Validation, "size"),
+        ({"quality": "hd"}, Validation, "quality"),
         ({"background": "transparent"}, UnsupportedParameter, "background"),
     ],
 )
 def test_what_a_model_does_not_take_is_named_in_openais_words(named, refusal, param):
-    picky = model(MAKER.id, operations=MAKER.operations, takes=MAKER.takes, sizes=MAKER.sizes)
+    picky = model(MAKER.id, operations=MAKER.operations, takes=MAKER.takes, sizes=MAKER.sizes, allowed=(QUALITY,))
     with pytest.raises(refusal) as caught:
         mapping.generating(GenerateImages(prompt="a cat", **named), picky)
     assert caught.value.param == param

@@ -135,6 +135,6 @@ def _seeds(info: str) -> list[int]:
     """Of the results, in their order, as the answer's own JSON text tells them."""
     try:
         seeds = json.loads(info).get("all_seeds")
-    except (AttributeError, ValueError):
+    except (AttributeError, RecursionError, ValueError):
         return []
     return seeds if isinstance(seeds, list) and all(type(seed) is int for seed in seeds) else []

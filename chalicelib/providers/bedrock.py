@@ -72,8 +72,8 @@ MODELS = (
         "The size names the shape; results have about 1.5 megapixels.",
         assets=1,
     ),
-    _model("stable-image-ultra", "generate", "Makes pictures of the best quality.", "One result a job.", assets=2),
-    _model("sd3.5-large", "generate", "Stable Diffusion 3.5 Large.", "One result a job.", assets=1),
+    _model("stable-image-ultra", "generate", "Makes pictures of the best quality.", "One result a job.", assets=4),
+    _model("sd3.5-large", "generate", "Stable Diffusion 3.5 Large.", "One result a job.", assets=2),
     _model(
         "fast-upscale",
         "upscale",

@@ -11,11 +11,12 @@ from collections.abc import Mapping
 from typing import Annotated
 from urllib.parse import quote
 
-from pydantic import BaseModel, ConfigDict, Field
+from pydantic import Field
 
 from chalicelib.outbound.request import Reply, Request
 from chalicelib.providers.capability import Capability, Model, Proof, Runs
 from chalicelib.providers.hosted.asking import model_of
+from chalicelib.providers.hosted.entry import KeyEntry
 from chalicelib.providers.hosted.fal_models import CLIP, FLUX, KONTEXT, NAME, SPEECH, UPSTREAM, Answer, File
 from chalicelib.providers.hosted.jwks import Keys
 from chalicelib.providers.hosted.results import BLOCKED, fetched, finished, missing
@@ -51,10 +52,7 @@ CANCELED_TYPES = frozenset({"client_cancelled", "client_disconnected"})
 BLOCKED_TYPES = frozenset({"content_policy_violation"})
 
 
-class Configuration(BaseModel):
-    model_config = ConfigDict(extra="forbid", frozen=True)
-
-    api_key: Annotated[str, Field(min_length=1)]
+Configuration = KeyEntry
 
 
 CAPABILITY = Capability(

@@ -5,13 +5,12 @@ It is sent the prompt, the photo to edit, size, quality and number. It keeps wha
 (https://platform.openai.com/docs/guides/your-data).
 """
 
-from typing import Annotated, Any
-
-from pydantic import BaseModel, ConfigDict, Field
+from typing import Any
 
 from chalicelib.outbound.request import Reply, Request
 from chalicelib.providers.capability import Capability, Modality, Model, Proof, Runs
 from chalicelib.providers.hosted.asking import given, model_of, photo_part, prompt_of
+from chalicelib.providers.hosted.entry import KeyEntry
 from chalicelib.providers.hosted.multipart import Part, encode
 from chalicelib.providers.hosted.results import finished, from_base64, missing
 from chalicelib.providers.hosted.talking import MAX_WORK_BYTES, WORK_SECONDS, Line, Said, json_body, json_of
@@ -30,10 +29,7 @@ QUALITY = "medium"
 TOKEN_PRICES = {"gpt-image-2": (5, 8, 30), "gpt-image-1.5": (5, 8, 32), "gpt-image-1-mini": (2, 2.5, 8)}
 
 
-class Configuration(BaseModel):
-    model_config = ConfigDict(extra="forbid", frozen=True)
-
-    api_key: Annotated[str, Field(min_length=1)]
+Configuration = KeyEntry
 
 
 def _model(name: str, description: str, price: Price, *, transparent: bool) -> Model:
@@ -60,7 +56,7 @@ def _model(name: str, description: str, price: Price, *, transparent: bool) -> M
 _LARGE = Price(
     assets=1,
     steps=(
-        Step(measure="quality", above=2, adds=2, per=None),
+        Step(measure="quality", above=2, adds=3, per=None),
         Step(measure="megapixels", above=1.1, adds=1, per=None),
     ),
 )

@@ -18,6 +18,7 @@ from typing import Annotated, Any
 from pydantic import BaseModel, ConfigDict, Field
 
 from chalicelib.outbound.request import Request
+from chalicelib.outbound.saying import whole_number
 from chalicelib.providers.capability import Capability, Modality, Model, Proof, Runs
 from chalicelib.providers.hosted.asking import (
     ASPECTS,
@@ -111,7 +112,7 @@ SPEECH = Model(
     provider=NAME,
     modality=Modality.AUDIO,
     operations=("speak",),
-    price=Price(assets=3, steps=()),
+    price=Price(assets=6, steps=()),
     description="MiniMax Speech 2.6 Turbo: reads a text aloud in forty languages.",
     generative=True,
     max_input_pixels=0,
@@ -215,9 +216,10 @@ class Provider:
     def check_callback(self, headers: Mapping[str, str], body: bytes, now_seconds: int) -> None:
         """https://replicate.com/docs/topics/webhooks/verify-webhook: HMAC-SHA-256 as in Standard Webhooks 1.0."""
         message_id, sent_at = headers.get("webhook-id", ""), headers.get("webhook-timestamp", "")
-        if not self._secret or not (sent_at.isascii() and sent_at.isdigit()):
+        seconds = whole_number(sent_at)
+        if not self._secret or seconds is None:
             raise BadCallback("it is not signed")
-        if abs(now_seconds - int(sent_at)) > MAX_AGE_SECONDS:
+        if abs(now_seconds - seconds) > MAX_AGE_SECONDS:
             raise BadCallback("it is too old, or from the future")
         try:
             key = base64.b64decode(self._secret.removeprefix("whsec_"))

@@ -4,13 +4,11 @@ a request, made while it waits. It cannot be asked what became of a request whos
 It is sent the prompts, the photo, shape, strength and seed. Its terms let it keep inputs for 30 days against abuse.
 """
 
-from typing import Annotated
-
-from pydantic import BaseModel, ConfigDict, Field
-
 from chalicelib.outbound.request import Reply, Request
+from chalicelib.outbound.saying import whole_number
 from chalicelib.providers.capability import Capability, Modality, Model, Proof, Runs
 from chalicelib.providers.hosted.asking import ASPECTS, aspect_of, given, model_of, photo_part, prompt_of
+from chalicelib.providers.hosted.entry import KeyEntry
 from chalicelib.providers.hosted.multipart import Part, encode
 from chalicelib.providers.hosted.results import BLOCKED, MAX_BYTES, finished, output_of
 from chalicelib.providers.hosted.talking import WORK_SECONDS, Line, json_of
@@ -35,10 +33,7 @@ PATHS = {
 }
 
 
-class Configuration(BaseModel):
-    model_config = ConfigDict(extra="forbid", frozen=True)
-
-    api_key: Annotated[str, Field(min_length=1)]
+Configuration = KeyEntry
 
 
 def _model(
@@ -88,13 +83,14 @@ CAPABILITY = Capability(
             "The size names the shape; results have about 1.5 megapixels.",
             takes=_WORDS,
         ),
-        _model("ultra", "generate", "Makes pictures of the best quality.", "One result a job.", takes=_WORDS),
-        _model("sd3.5-large", "generate", "Stable Diffusion 3.5 Large.", "One result a job.", takes=_WORDS),
+        _model("ultra", "generate", "Makes pictures of the best quality.", "One result a job.", assets=2, takes=_WORDS),
+        _model("sd3.5-large", "generate", "Stable Diffusion 3.5 Large.", "One result a job.", assets=2, takes=_WORDS),
         _model(
             "sd3.5-large-edit",
             "edit",
             "Stable Diffusion 3.5 Large, beginning from a photo.",
             f"The photo's shape stays; strength is {STRENGTH} if none is named.",
+            assets=2,
             takes=("negative_prompt", "strength"),
             input_pixels=9_437_184,
         ),
@@ -111,6 +107,7 @@ CAPABILITY = Capability(
             "cutout",
             "Cuts out what is in front.",
             "For photos of up to 4 megapixels.",
+            assets=2,
             input_pixels=4_194_304,
             generative=False,
         ),
@@ -151,7 +148,7 @@ class Provider(Immediate):
             )
         )
         seed = reply.headers.get("seed", "")
-        made = output_of(reply.body, Modality.IMAGE, int(seed) if seed.isascii() and seed.isdigit() else None)
+        made = output_of(reply.body, Modality.IMAGE, whole_number(seed))
         # A picture that was refused comes all the same, blurred.
         output = BLOCKED if reply.headers.get("finish-reason") == "CONTENT_FILTERED" else made
         return finished([output], reply.headers.get("x-request-id", ""), cost)

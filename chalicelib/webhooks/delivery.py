@@ -10,6 +10,7 @@ from email.utils import parsedate_to_datetime
 from enum import StrEnum
 
 from chalicelib.kernel.clock import epoch_millis
+from chalicelib.outbound.saying import wait_seconds
 from chalicelib.webhooks.event import KEPT
 
 #: Before the second attempt, the third, and so on: about three days and four hours in all.
@@ -131,11 +132,11 @@ def asked_wait(status: int | None, value: str | None, now: datetime) -> int | No
     """Seconds that an answer asks to wait (RFC 9110, section 10.2.3: a number, or a date); None if it does not."""
     if status not in ASKED_TO_WAIT or value is None:
         return None
-    text = value.strip()
-    if text.isascii() and text.isdecimal():
-        return min(int(text[:9]), MAX_RETRY_AFTER_SECONDS)
+    seconds = wait_seconds(value, MAX_RETRY_AFTER_SECONDS)
+    if seconds is not None:
+        return seconds
     try:
-        until = parsedate_to_datetime(text)
+        until = parsedate_to_datetime(value.strip())
     except (TypeError, ValueError):
         return None
     moment = until if until.tzinfo else until.replace(tzinfo=UTC)

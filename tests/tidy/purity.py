@@ -66,6 +66,7 @@ PROVIDERS_MAY_IMPORT = (
     "chalicelib.media",
     "chalicelib.outbound.policy",
     "chalicelib.outbound.request",
+    "chalicelib.outbound.saying",
     "chalicelib.providers",
 )
 

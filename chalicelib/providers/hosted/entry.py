@@ -27,6 +27,12 @@ class Entry(BaseModel):
     model_config = ConfigDict(extra="forbid", frozen=True, hide_input_in_errors=True)
 
 
+class KeyEntry(Entry):
+    """What a provider needs that asks for a key and nothing else."""
+
+    api_key: Annotated[str, Field(min_length=1)]
+
+
 class StepEntry(Entry):
     """See `price.Step`."""
 

@@ -8,6 +8,7 @@ from threading import Lock
 from typing import Any
 
 from chalicelib.outbound.request import OutboundError, Reply, Request, Send
+from chalicelib.outbound.saying import whole_number
 from chalicelib.providers.hosted.talking import ASK_SECONDS, MAX_JSON_BYTES, json_of
 from chalicelib.providers.job import BadCallback
 
@@ -32,10 +33,10 @@ class Keys:
     def check(self, lines: Sequence[str], signature: str, body: bytes, now_seconds: int) -> None:
         """Raises BadCallback unless one of the keys signed `lines`, the last of which is when it was sent, in seconds,
         and the SHA-256 of the body, each in a line of its own."""
-        sent_at = lines[-1]
-        if not (sent_at.isascii() and sent_at.isdigit()) or not all(lines):
+        sent_at = whole_number(lines[-1])
+        if sent_at is None or not all(lines):
             raise BadCallback("it is not signed")
-        if abs(now_seconds - int(sent_at)) > MAX_AGE_SECONDS:
+        if abs(now_seconds - sent_at) > MAX_AGE_SECONDS:
             raise BadCallback("it is too old, or from the future")
         try:
             signed = bytes.fromhex(signature)

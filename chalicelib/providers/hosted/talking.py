@@ -13,6 +13,7 @@ from typing import Any, TypeVar
 from pydantic import BaseModel, ConfigDict, ValidationError
 
 from chalicelib.outbound.request import NoReply, OutboundError, Reply, Request, Send
+from chalicelib.outbound.saying import wait_seconds
 from chalicelib.providers.job import (
     ContentBlocked,
     ProviderError,
@@ -143,15 +144,14 @@ def json_of(reply: Reply) -> dict[str, Any]:
     """The JSON object of a refusal; empty if it is none."""
     try:
         value = json.loads(reply.body)
-    except ValueError:
+    except (RecursionError, ValueError):
         return {}
     return value if isinstance(value, dict) else {}
 
 
 def retry_after_seconds(reply: Reply) -> int | None:
-    """What `Retry-After` (RFC 9110 §10.2.3) says in seconds, an hour at most; None for a date or nothing."""
-    said = reply.headers.get("retry-after", "").strip()
-    return min(int(said), MAX_RETRY_AFTER_SECONDS) if said.isascii() and said.isdigit() else None
+    """How long the provider asks to be left alone, an hour at most; None if it does not say so in seconds."""
+    return wait_seconds(reply.headers.get("retry-after", ""), MAX_RETRY_AFTER_SECONDS)
 
 
 def _is_overloaded(reply: Reply) -> bool:

@@ -107,6 +107,7 @@ def test_the_same_submission_is_the_same_request(name: str, model: Model, operat
         (as_reply(402, {"detail": QUOTED}), ProviderUnavailable),
         (as_reply(400, {"error": {"code": "invalid_size", "message": QUOTED}}), ProviderRefused),
         (as_reply(422, QUOTED.encode()), ProviderRefused),
+        (as_reply(400, b"[" * 200_000), ProviderRefused),
         (as_reply(302, location="https://elsewhere.example/"), ProviderFailed),
         (NoReply("cut"), ProviderUncertain),
         (ReplyTooLarge("big"), ProviderUncertain),
@@ -141,7 +142,8 @@ def test_each_refusal_and_each_silence_means_one_thing(
 def test_F35_how_long_to_wait_is_told_on(name: str) -> None:
     hosted = HOSTED[name]
     model = hosted.capability.models[0]
-    for said, expected in (("7", 7), ("999999", 3600), ("Wed, 21 Oct 2026 07:28:00 GMT", None), ("-1", None)):
+    no_seconds = ("Wed, 21 Oct 2026 07:28:00 GMT", "-1", "9" * 5000)
+    for said, expected in (("7", 7), ("999999", 3600), *((each, None) for each in no_seconds)):
         standin = standin_for(name, model)
         standin.script = [as_reply(429, **{"retry-after": said})]
         error = refused(hosted, standin, job(model, model.operations[0]))

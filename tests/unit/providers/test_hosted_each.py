@@ -1,5 +1,6 @@
 """What one hosted provider does that the others do not: its callbacks, its parameters, how it finds a job again."""
 
+import base64
 import json
 from dataclasses import replace
 from typing import Any
@@ -58,6 +59,7 @@ def test_F34_a_callback_that_is_forged_old_or_altered_is_not(name: str) -> None:
         (good, BODY, NOW + 301),
         (good, BODY, NOW - 301),
         *(({**good, header: "x"}, BODY, NOW) for header in good),
+        *(({**good, header: "9" * 5000}, BODY, NOW) for header in good),
         *(({header: value for header, value in good.items() if header != out}, BODY, NOW) for out in good),
     ]
     forged = {
@@ -172,6 +174,21 @@ def test_stability_is_sent_the_shape_that_a_size_has() -> None:
     finish(HOSTED["stability"], standin, job(model("stability"), "generate", parameters, seed=0))
     fields, _ = form_of(standin.begun[0])
     assert (fields["aspect_ratio"], fields["negative_prompt"], fields["seed"]) == ("2:3", "fog", "1")
+
+
+def test_a_seed_that_is_none_is_none() -> None:
+    standin = HOSTED["stability"].standin()
+    standin.script = [as_reply(200, files.png(), seed="9" * 5000)]
+    done = finish(HOSTED["stability"], standin, job(model("stability"), "generate"))
+    assert [output.seed for output in done.outputs if isinstance(output, Output)] == [None]
+
+
+@pytest.mark.parametrize("info", ["[" * 100_000, "null", '"x"', '{"all_seeds": [null]}', ""])
+def test_what_a1111_tells_of_its_seeds_may_be_nothing(info: str) -> None:
+    standin = HOSTED["a1111"].standin()
+    standin.script = [as_reply(200, {"images": [base64.b64encode(files.png()).decode()], "info": info})]
+    done = finish(HOSTED["a1111"], standin, job(model("a1111"), "generate"))
+    assert [output.seed for output in done.outputs if isinstance(output, Output)] == [None]
 
 
 def test_a_form_whose_boundary_stands_in_the_photo_gets_another() -> None:

@@ -13,9 +13,10 @@ from typing import TYPE_CHECKING, Any, Protocol, cast
 
 from chalicelib.providers.capability import Capability, Model, Proof, Runs
 from chalicelib.providers.engines.clips import Clip
+from chalicelib.providers.engines.mishaps import told
 from chalicelib.providers.engines.models import CLIP, COMPOSE, DENOISE, NAME, STYLE, UPSCALE, UPSCALE_4
 from chalicelib.providers.hosted.asking import size_of
-from chalicelib.providers.job import Done, Immediate, Job, Output, ProviderError, ProviderFailed, ProviderRefused
+from chalicelib.providers.job import Done, Immediate, Job, Output, ProviderRefused
 from chalicelib.providers.setup import Setup
 
 if TYPE_CHECKING:
@@ -85,16 +86,8 @@ class Provider(Immediate):
         if not 1 <= job.n <= model.max_outputs:
             most = "gives the same result each time: ask for one" if model.max_outputs == 1 else "makes up to 4 at once"
             raise ProviderRefused("too_many_outputs", f"This model {most}.")
-        try:
+        with told():
             outputs = [_output(work(each), each.seed) for each in _singly(job)]
-        except ProviderError:
-            raise
-        except ImportError as error:
-            raise ProviderFailed("engine_missing", "The engine of this model is not installed here.") from error
-        except MemoryError as error:
-            raise ProviderFailed("out_of_memory", "There is not enough memory here for this job.") from error
-        except Exception as error:  # onnxruntime's errors share no base of their own
-            raise ProviderFailed("engine_failed", "The engine could not finish this job.") from error
         return Done(outputs=tuple(outputs), request_id="", cost_microdollars=None)
 
     def _work_for(self, job: Job) -> "tuple[Model, Callable[[Job], Image | Clip]]":
@@ -188,11 +181,5 @@ def _module(name: str) -> Any:
 
 
 def _photo(job: Job, model: Model) -> "Image":
-    """The job's photo, if the model takes it. Raises ProviderRefused."""
-    if job.photo is None:
-        raise ProviderRefused("photo_missing", "This model works on a photo, and none was given.")
-    picture: Image = _module("pictures").open_photo(job.photo)
-    if picture.width * picture.height > model.max_input_pixels:
-        most = model.max_input_pixels // 1_000_000
-        raise ProviderRefused("photo_too_large", f"This model takes photos of up to {most} megapixels.")
+    picture: Image = _module("pictures").photo_for(job, model)
     return picture

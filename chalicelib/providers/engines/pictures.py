@@ -8,7 +8,8 @@ from numpy.typing import NDArray
 from PIL import Image
 
 from chalicelib.media.limits import MAX_PIXELS
-from chalicelib.providers.job import ProviderRefused
+from chalicelib.providers.capability import Model
+from chalicelib.providers.job import Job, ProviderRefused
 
 #: Height x width x 3, red green blue, 0 to 1.
 Colours = NDArray[np.float32]
@@ -29,6 +30,17 @@ def open_photo(data: bytes) -> Image.Image:
     if picture.mode in ("RGB", "RGBA"):
         return picture
     return picture.convert("RGBA" if picture.has_transparency_data else "RGB")
+
+
+def photo_for(job: Job, model: Model) -> Image.Image:
+    """The job's photo, if the model takes it. Raises ProviderRefused."""
+    if job.photo is None:
+        raise ProviderRefused("photo_missing", "This model works on a photo, and none was given.")
+    picture = open_photo(job.photo)
+    if picture.width * picture.height > model.max_input_pixels:
+        most = model.max_input_pixels // 1_000_000
+        raise ProviderRefused("photo_too_large", f"This model takes photos of up to {most} megapixels.")
+    return picture
 
 
 def fit(picture: Image.Image, max_side_pixels: int) -> Image.Image:

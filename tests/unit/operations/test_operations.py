@@ -20,7 +20,17 @@ def refusal(name: str, parameters: object) -> dict[str, Any]:
 
 
 def test_operations_are_found_by_their_files() -> None:
-    assert list(operations()) == ["animate", "cutout", "denoise", "edit", "generate", "speak", "stylize", "upscale"]
+    assert list(operations()) == [
+        "animate",
+        "blur",
+        "cutout",
+        "denoise",
+        "edit",
+        "generate",
+        "speak",
+        "stylize",
+        "upscale",
+    ]
     assert all(found.name == name and found.summary for name, found in operations().items())
     with pytest.raises(UnknownOperation):
         operation("contract")

@@ -27,6 +27,7 @@ PUBLIC = {
     "GET /v1/models/{provider}/{name}",
     "POST /v1/auth/codes",
     "POST /v1/auth/sessions",
+    "POST /v1/content_provenance_checks",
     "POST /v1/provider-callbacks/{provider}/{handle}",
     "POST /v1/stripe/events",
 }

@@ -179,3 +179,11 @@ def test_a_larger_photo_is_sent_to_the_uploads(client: openai.OpenAI) -> None:
     with pytest.raises(openai.APIStatusError) as refused:
         edit(client, image=("large.jpg", b"\xff\xd8\xff" + b"x" * 4_500_000, "image/jpeg"))
     assert refused.value.status_code == 413
+
+
+def test_a_check_of_provenance_says_once_that_it_is_not_built(client: openai.OpenAI) -> None:
+    with pytest.raises(openai.InternalServerError) as refused:
+        client.content_provenance_checks.create(file=("a.jpg", photo(), "image/jpeg"))
+    assert refused.value.status_code == 501
+    assert refused.value.code == "not-built"
+    assert refused.value.response.headers["x-should-retry"] == "false"

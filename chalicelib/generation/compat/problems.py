@@ -25,3 +25,9 @@ class ProviderUnavailable(Problem):
     code, status, kind = "provider-unavailable", 503, "server_error"
     title = "The provider of the model could not make it"
     advice = "Nothing was charged. Send a new request later, or name another model."
+
+
+class NotBuilt(Problem):
+    code, status, kind = "not-built", 501, "server_error"
+    title = "This version of the service cannot do that yet"
+    advice = "Do not send it again. Nothing that was sent has been kept."

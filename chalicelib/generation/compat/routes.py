@@ -11,11 +11,26 @@ from pydantic import ValidationError
 
 from chalicelib.credits.caps import KeyCapReached
 from chalicelib.edge.http import Answer, Call, Door
+from chalicelib.edge.identity import Access
 from chalicelib.generation.compat.form import MAX_FORM_BYTES, read
 from chalicelib.generation.compat.mapping import default_model, editing, generating
-from chalicelib.generation.compat.problems import ContentBlocked, GenerationFailed, ProviderUnavailable, StillRunning
+from chalicelib.generation.compat.problems import (
+    ContentBlocked,
+    GenerationFailed,
+    NotBuilt,
+    ProviderUnavailable,
+    StillRunning,
+)
 from chalicelib.generation.compat.service import Finished, Request, digest
-from chalicelib.generation.compat.shapes import EditImage, GenerateImages, ImagesView, ImageView, without_neutral
+from chalicelib.generation.compat.shapes import (
+    CheckProvenance,
+    EditImage,
+    GenerateImages,
+    ImagesView,
+    ImageView,
+    ProvenanceView,
+    without_neutral,
+)
 from chalicelib.generation.generation import MAX_INLINE_BYTES, NOTICE, AssetStatus
 from chalicelib.generation.ordering.order import Order
 from chalicelib.kernel.clock import epoch_seconds
@@ -119,6 +134,24 @@ def edit_image(call: Call[None, None]) -> Answer:
         return replace(wanted, upload_id=services().compat.photo(request, content, receive))
 
     return _answer(services().compat.run(request, content, order), asked.response_format)
+
+
+@door.route(
+    "POST",
+    "/v1/content_provenance_checks",
+    summary="Ask where a file came from, in OpenAI's shape: reserved",
+    access=Access.PUBLIC,
+    raw=True,
+    media="multipart/form-data",
+    form=CheckProvenance,
+    answer=ProvenanceView,
+    problems=(NotBuilt,),
+)
+def check_provenance(_: Call[None, None]) -> Answer:
+    """Answers 501 until results carry Content Credentials and a watermark to find. The shape will not change."""
+    raise NotBuilt("No result of this version carries a mark that could be looked for.").with_headers(
+        x_should_retry="false"
+    )
 
 
 def _request(call: Call[None, None]) -> Request:

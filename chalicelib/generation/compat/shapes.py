@@ -86,3 +86,37 @@ def without_neutral(given: dict[str, Any]) -> dict[str, Any]:
         if name in given and given[name] not in neutral:
             raise UnsupportedParameter(f"{name}: is not supported here", param=name)
     return {name: value for name, value in given.items() if name not in NEUTRAL}
+
+
+class CheckProvenance(Body):
+    """OpenAI's `CreateContentProvenanceCheckRequest`."""
+
+    file: bytes = Field(description="the picture or sound to look at", json_schema_extra={"format": "binary"})
+
+
+class CredentialsFound(View):
+    """What the Content Credentials in the file say."""
+
+    type: Literal["c2pa"]
+    outcome: Literal["detected", "not_detected"]
+    validation_state: Literal["trusted", "valid", "invalid", "not_present"]
+    issuer: str | None
+    model: str | None
+    generated_at: str | None
+
+
+class WatermarkFound(View):
+    """What a watermark in the file says."""
+
+    type: Literal["synthid"]
+    outcome: Literal["detected", "not_detected"]
+    model: str | None
+    generated_at: str | None
+
+
+class ProvenanceView(View):
+    """OpenAI's `ContentProvenanceCheck`."""
+
+    object: Literal["content_provenance_check"]
+    created_at: int
+    results: list[CredentialsFound | WatermarkFound]

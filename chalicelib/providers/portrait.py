@@ -10,8 +10,9 @@ from typing import TYPE_CHECKING, Any, Literal, Protocol, cast
 
 from chalicelib.providers.capability import Capability, Modality, Model, Proof, Runs
 from chalicelib.providers.engines.mishaps import told
+from chalicelib.providers.hosted.asking import model_of
 from chalicelib.providers.hosted.entry import Entry
-from chalicelib.providers.job import Done, Immediate, Job, Output, ProviderRefused
+from chalicelib.providers.job import Done, Immediate, Job, Output
 from chalicelib.providers.price import Price
 from chalicelib.providers.setup import Setup
 
@@ -88,13 +89,7 @@ class Provider(Immediate):
 
         Raises ProviderRefused for a job that does not fit the model, ProviderFailed when the engine breaks on it.
         """
-        model = next(
-            (each for each in CAPABILITY.models if (each.id, *each.operations) == (job.model, job.operation)), None
-        )
-        if model is None:
-            raise ProviderRefused("wrong_operation", "This model does not do that operation.")
-        if job.n != 1:
-            raise ProviderRefused("too_many_outputs", "This model gives the same result each time: ask for one.")
+        model = model_of(job, CAPABILITY)
         with told():
             pictures = import_module("chalicelib.providers.engines.pictures")
             result = self._made(job, pictures.photo_for(job, model))

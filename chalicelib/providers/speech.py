@@ -12,7 +12,7 @@ from pydantic import Field, field_validator
 
 from chalicelib.providers.capability import Capability, Modality, Model, Proof, Runs
 from chalicelib.providers.engines.mishaps import told
-from chalicelib.providers.hosted.asking import prompt_of
+from chalicelib.providers.hosted.asking import model_of, prompt_of
 from chalicelib.providers.hosted.entry import Entry
 from chalicelib.providers.job import Done, Immediate, Job, Output, ProviderRefused
 from chalicelib.providers.price import Price
@@ -116,10 +116,7 @@ class Provider(Immediate):
 
     def submit(self, job: Job) -> Done:
         """One WAV. Raises ProviderRefused for a job that does not fit, ProviderFailed when the program breaks on it."""
-        if (job.model, job.operation) != (SPEECH.id, SPEECH.operations[0]):
-            raise ProviderRefused("wrong_operation", "This model does not do that operation.")
-        if job.n != 1:
-            raise ProviderRefused("too_many_outputs", "This model gives the same result each time: ask for one.")
+        model_of(job, self.capability)
         parameters = cast(Speaking, job.parameters)
         voice = self._voices.get(parameters.voice or next(iter(self._voices)))
         if voice is None:

@@ -176,9 +176,9 @@ def _parameters(operation: Operation, model: Model) -> ParametersView:
     taken = {name: rule for name, rule in known.items() if name in model.takes}
     if "size" in taken:
         taken["size"] = {"enum": [*model.sizes, None], "description": "Width x height in pixels; the first by default."}
-    for name in taken.keys() & dict(model.allowed).keys():
-        values = dict(model.allowed)[name]
-        taken[name] = {**taken[name], "enum": list(values), "default": values[0]}
+    for name, values in model.allowed:
+        if name in taken:
+            taken[name] = {**taken[name], "enum": list(values), "default": values[0]}
     schema["properties"] = taken
     return ParametersView(
         operation=operation.name,
